@@ -1,0 +1,1 @@
+"""Verdicts to CDS Hooks cards.  CDS Hooks begins again here."""

@@ -1,0 +1,137 @@
+"""The command `cds`: serve and evaluate, and the commands for rule authors."""
+
+from __future__ import annotations
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, NoReturn, Optional
+
+import orjson
+import typer
+
+from cds import __version__, clock, pipeline, rulebook
+from cds.engine.durable import CompileLimit
+from cds.hooks.request import RequestRefused, parse, request
+from cds.rulefile.problems import RulesRefused
+from cds.settings import SettingRefused, Settings, instant, refuse_open_doors, zone
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+                  help="Decision support for ketamine therapy: a CDS Hooks service driven by rule files.")
+
+RulesOption = Annotated[Optional[list[Path]], typer.Option("--rules", envvar="CDS_RULES", help="Rulebook folder; repeat for further folders. Default: the shipped rulebook.")]
+AsOfOption = Annotated[Optional[str], typer.Option("--as-of", envvar="CDS_AS_OF", help="Judge as of this instant (ISO 8601 with offset) instead of now.")]
+ZoneOption = Annotated[str, typer.Option("--time-zone", envvar="CDS_TIME_ZONE", help="Time zone of the site, for dates without one.")]
+
+
+def _folders(rules: list[Path] | None) -> tuple[Path, ...]:
+    folders = tuple(rules or [rulebook.shipped()])
+    for folder in folders:
+        if not folder.is_dir():
+            _stop(f"--rules: `{folder}` is not a folder")
+    return folders
+
+
+def _stop(message: str, code: int = 2) -> NoReturn:
+    sys.stderr.write(f"cds: {message}\n")
+    raise typer.Exit(code)
+
+
+@app.command()
+def serve(
+    host: Annotated[str, typer.Option(envvar="CDS_HOST", help="Address to listen on; a loopback address.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(envvar="CDS_PORT", min=1, max=65535)] = 8080,
+    rules: RulesOption = None,
+    workers: Annotated[int, typer.Option(envvar="CDS_WORKERS", min=1, max=64, help="Worker processes.")] = 1,
+    as_of: AsOfOption = None,
+    time_zone: ZoneOption = "UTC",
+    max_body: Annotated[int, typer.Option(envvar="CDS_MAX_BODY", min=1000, help="Largest request body in bytes.")] = Settings.max_body,
+    engine: Annotated[bool, typer.Option("--engine/--no-engine", envvar="CDS_ENGINE", help="Use durable-rules beside the reference evaluator.")] = True,
+    cors_origin: Annotated[Optional[list[str]], typer.Option(envvar="CDS_CORS_ORIGIN", help="Browser origin that may call; repeat. Default: any.")] = None,
+) -> None:
+    """Run the CDS Hooks service."""
+    from cds.web.server import run
+    settings = Settings(host, port, _folders(rules), workers, instant(as_of), zone(time_zone), max_body, engine, tuple(cors_origin or ["*"]))
+    refuse_open_doors(settings)
+    raise typer.Exit(run(settings))
+
+
+@app.command()
+def evaluate(
+    request_file: Annotated[str, typer.Argument(metavar="REQUEST.json", help="A CDS Hooks request; - reads standard input.")],
+    answers: Annotated[bool, typer.Option("--answers", help="Also print the answer of every rule.")] = False,
+    as_of: AsOfOption = None,
+    rules: RulesOption = None,
+    time_zone: ZoneOption = "UTC",
+) -> None:
+    """Evaluate one CDS Hooks request and print the response JSON."""
+    try:
+        body = sys.stdin.buffer.read() if request_file == "-" else Path(request_file).read_bytes()
+    except OSError as error:
+        _stop(f"`{request_file}` cannot be read: {error.strerror}")
+    try:
+        asked = request(parse(body))
+    except RequestRefused as refused:
+        _stop(f"{request_file}: {refused.where}: {refused.what}")
+    now: datetime = instant(as_of) or clock.now()
+    ready = pipeline.prepare(_folders(rules), now.date())
+    decision = pipeline.decide(asked, ready, now, zone(time_zone), clock.new_identifier)
+    response = {"cards": decision.cards}
+    printed = {"response": response, "answers": decision.answers} if answers else response
+    sys.stdout.buffer.write(orjson.dumps(printed, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+@app.command()
+def lint(
+    rules: RulesOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the problems as JSON.")] = False,
+    github: Annotated[bool, typer.Option("--github", help="Print the problems as GitHub annotations.")] = False,
+) -> None:
+    """Name every problem of the rule files with its place and fix; print nothing when there is none."""
+    from cds import authoring
+    raise typer.Exit(authoring.lint(_folders(rules), "json" if as_json else "github" if github else "text"))
+
+
+@app.command()
+def test(rules: RulesOption = None) -> None:
+    """Run the examples of every rule."""
+    from cds import authoring
+    raise typer.Exit(authoring.test(_folders(rules)))
+
+
+@app.command()
+def read(rule: Annotated[Optional[str], typer.Argument(help="Rule id; all rules when left out.")] = None, rules: RulesOption = None) -> None:
+    """Say a rule in plain English."""
+    from cds import authoring
+    raise typer.Exit(authoring.read(_folders(rules), rule))
+
+
+@app.command()
+def explain(
+    rule: Annotated[str, typer.Argument(help="Rule id.")],
+    case: Annotated[Optional[str], typer.Argument(help="Name or number of an example, or a request file; all examples when left out.")] = None,
+    rules: RulesOption = None,
+    as_of: AsOfOption = None,
+) -> None:
+    """Show why a rule answers as it does: every clause with its answer, record and date."""
+    from cds import authoring
+    raise typer.Exit(authoring.explain(_folders(rules), rule, case, instant(as_of)))
+
+
+@app.callback(invoke_without_command=True)
+def _version(version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
+    if version:
+        print(__version__)
+        raise typer.Exit()
+
+
+def main() -> None:
+    """Run the command line; every expected failure is one clear message and exit code 2."""
+    try:
+        app()
+    except RulesRefused as refused:
+        sys.stderr.write(f"{refused}\ncds: the rulebook cannot be used, {len(refused.problems)} problem(s) above\n")
+        sys.exit(2)
+    except (SettingRefused, CompileLimit, LookupError, OSError, RequestRefused) as error:
+        sys.stderr.write(f"cds: {error.args[0] if isinstance(error, LookupError) and error.args else error}\n")
+        sys.exit(2)

@@ -1,0 +1,81 @@
+"""The answer to one clause: its value, the records behind it, and what was missing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from cds.engine.formula import NO, SOFT, UNKNOWN, YES
+from cds.facts.model import LISTS, PatientFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Because:
+    """One record that speaks for an answer: its reference, what it says, and how it was matched (empty for amounts)."""
+
+    resource: str
+    text: str
+    matched: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """Something needed and not available; `unreadable` when a list failed, `on_the_day` when it is due before the infusion."""
+
+    thing: str
+    reason: str
+    unreadable: bool = False
+    on_the_day: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.thing}: {self.reason}"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """3 yes, 2 soft yes, 1 unknown, 0 no; with evidence, what was missing, and why a yes is soft."""
+
+    value: int
+    because: tuple[Because, ...] = ()
+    missing: tuple[Missing, ...] = ()
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """How one record answers a clause about a list."""
+
+    value: int
+    because: Because
+    doubts: tuple[str, ...] = ()
+    missing: tuple[Missing, ...] = ()
+
+
+FLAT_NO, FLAT_YES = Answer(NO), Answer(YES)
+
+
+def listed(name: str, hits: Iterable[Hit], facts: PatientFacts) -> Answer:
+    """The answer of a clause over a closed list: a hit counts, no hit is a no only where the list was read completely."""
+    found = [hit for hit in hits if hit.value > NO]
+    best = max((hit.value for hit in found), default=NO)
+    if best >= SOFT:
+        shown = [hit for hit in found if hit.value >= SOFT]
+        return Answer(best, tuple(hit.because for hit in shown), (),
+                      tuple(dict.fromkeys(doubt for hit in shown if hit.value == SOFT for doubt in hit.doubts)) if best == SOFT else ())
+    missing = [one for hit in found for one in hit.missing] + unread(name, facts)
+    return Answer(UNKNOWN, (), tuple(dict.fromkeys(missing))) if missing else FLAT_NO
+
+
+def unread(name: str, facts: PatientFacts) -> list[Missing]:
+    """What keeps a list from proving absence: not read, or entries that cannot be told."""
+    state = facts.lists.get(name)
+    missing = []
+    if state is None or not state.read:
+        missing.append(Missing(LISTS[name], state.reason if state else "not sent by the EHR", unreadable=True))
+    if name == "medications" and facts.unclassified:
+        count = len(facts.unclassified)
+        what = "1 medication" if count == 1 else f"{count} medications"
+        missing.append(Missing(LISTS[name], f"{what} could not be classified ({', '.join(facts.unclassified[:3])})", unreadable=True))
+    missing += [Missing(LISTS[name], f"{one.what} ({one.ref})" if one.ref else one.what, unreadable=True)
+                for one in facts.unreadable if one.list == name and name != "observations"]
+    return missing

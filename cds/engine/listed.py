@@ -1,0 +1,143 @@
+"""Clauses over lists: drugs taken, problems had, allergies."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from cds.engine.answers import Answer, Because, Hit, Missing, listed
+from cds.engine.formula import NO, SOFT, UNKNOWN, YES
+from cds.facts.model import CURRENT, ENDED, LISTS, ON_HOLD, ORDERED, Condition, Medication, PatientFacts
+from cds.intervals import Moment, Within, within
+from cds.quantities import Quantity, holds
+from cds.rulefile.rule import Clause, Comparison
+
+
+def taking(clause: Clause, facts: PatientFacts) -> Answer:
+    """A drug of a term is taken, ordered now, or was stopped within a window."""
+    return listed("medications", (_taken(clause, clause.head, one, facts) for one in facts.medications.get(clause.head, ())), facts)
+
+
+def _taken(clause: Clause, term: str, drug: Medication, facts: PatientFacts) -> Hit:
+    value, doubts, missing = _state(drug, clause.word("or_stopped_within"), clause.keeps, facts)
+    how = drug.terms[term]
+    if value == YES and how == "text" and not (clause.keeps and drug.exact):
+        value, doubts = SOFT, (*doubts, f"{drug.name} matched by name")
+    if value == YES and drug.doubts and drug.state not in (ON_HOLD, ENDED):
+        value, doubts = SOFT, (*doubts, *drug.doubts)
+    wanted = clause.word("daily_dose")
+    if isinstance(wanted, Comparison) and value >= SOFT:
+        if drug.daily_mg is None:
+            return Hit(UNKNOWN, Because(drug.ref, drug.text, how), missing=(Missing(f"daily dose of {drug.name}", "not recorded"),))
+        if not holds(drug.daily_mg, wanted.how, wanted.amount.value):
+            value = NO
+    return Hit(value, Because(drug.ref, drug.text, how), doubts, missing)
+
+
+def _state(drug: Medication, window: object, keeps: bool, facts: PatientFacts) -> tuple[int, tuple[str, ...], tuple[Missing, ...]]:
+    if drug.state in (CURRENT, ORDERED):
+        return YES, (), ()
+    if drug.state == ON_HOLD:
+        return (YES if keeps else SOFT), (f"{drug.name} is on hold",), ()
+    if drug.state == ENDED:
+        return _stopped(drug, window, facts) if isinstance(window, Quantity) else (NO, (), ())
+    return SOFT, tuple(f"{drug.name}: {doubt}" for doubt in drug.doubts), ()
+
+
+def _stopped(drug: Medication, window: Quantity, facts: PatientFacts) -> tuple[int, tuple[str, ...], tuple[Missing, ...]]:
+    """A stop known to the day takes the later reading; without a stop date the last date known stands in for it."""
+    end = drug.ended or drug.last_known
+    if end is None:
+        return UNKNOWN, (), (Missing(f"end date of {drug.name}", "not recorded"),)
+    where = within(end, window, facts.asked_at, facts.zone)
+    if where is Within.OUTSIDE:
+        return NO, (), ()
+    if where is Within.PARTLY and len(end.text) < len("2025-01-01"):
+        return UNKNOWN, (), (Missing(f"end date of {drug.name}", f"only known as {end.text}"),)
+    return YES, (), ()
+
+
+def taking_classes(clause: Clause, facts: PatientFacts) -> Answer:
+    """At least so many classes (or different drugs) of some terms are taken."""
+    hits: dict[object, int] = {}
+    because: dict[Because, int] = {}
+    doubts: list[str] = []
+    wanted = clause.word("at_least").amount
+    by_drug = wanted.unit == "drugs"
+    for term in clause.head:
+        for drug in facts.medications.get(term, ()):
+            hit = _taken(clause, term, drug, facts)
+            key = frozenset(drug.ingredients) if by_drug else term
+            hits[key] = max(hit.value, hits.get(key, NO))
+            if hit.value >= SOFT:
+                because[hit.because] = hit.value
+                doubts += hit.doubts
+    for value in (YES, SOFT):
+        if sum(found >= value for found in hits.values()) >= wanted.value:
+            return Answer(value, tuple(because), (), tuple(dict.fromkeys(doubts)) if value == SOFT else ())
+    enough = sum(found >= UNKNOWN for found in hits.values()) >= wanted.value
+    open_list = listed("medications", (), facts)
+    if enough or open_list.value == UNKNOWN:
+        return Answer(UNKNOWN, (), open_list.missing or (Missing(LISTS["medications"], "dates or doses not recorded"),))
+    return Answer(NO)
+
+
+def has(clause: Clause, facts: PatientFacts) -> Answer:
+    """An active problem of a term, perhaps one that began within a window."""
+    return listed("conditions", (_problem(clause, one, clause.word("began_within"), facts, active=True)
+                                 for one in facts.conditions.get(clause.head, ()) if one.active
+                                 and not (clause.word("not_in_remission") and one.in_remission)), facts)
+
+
+def has_had(clause: Clause, facts: PatientFacts) -> Answer:
+    """A problem of a term at any time, or within or before a window."""
+    return listed("conditions", _ever(clause, facts), facts)
+
+
+def _ever(clause: Clause, facts: PatientFacts) -> Iterator[Hit]:
+    older = clause.word("longer_ago_than")
+    for one in facts.conditions.get(clause.head, ()):
+        if isinstance(older, Quantity):
+            when = one.onset or one.recorded
+            where = within(when, older, facts.asked_at, facts.zone) if when else None
+            value = {Within.OUTSIDE: YES, Within.PARTLY: SOFT}.get(where, SOFT if when is None else NO)
+            yield Hit(value, Because(one.ref, one.text, one.terms[clause.head]), (f"{one.name}: date not recorded",) if when is None else ())
+        else:
+            yield _problem(clause, one, clause.word("within"), facts, active=False)
+
+
+def _problem(clause: Clause, one: Condition, window: object, facts: PatientFacts, active: bool) -> Hit:
+    how = one.terms[clause.head]
+    value, doubts = YES, ()
+    text = one.text
+    if isinstance(window, Quantity):
+        value, doubts, text = _dated(clause.head, one, window, facts)
+    if value == YES and how == "text" and not clause.keeps:
+        value, doubts = SOFT, (*doubts, f"{one.name} matched by name")
+    if value == YES and one.doubts:
+        value, doubts = SOFT, (*doubts, *(f"{one.name}: {doubt}" for doubt in one.doubts))
+    return Hit(value, Because(one.ref, text, how), doubts)
+
+
+def _dated(term: str, one: Condition, window: Quantity, facts: PatientFacts) -> tuple[int, tuple[str, ...], str]:
+    """Whether an event lies in a window: by its onset, else at most softly by the day it was entered."""
+    if one.history:
+        return NO, (), one.text
+    acute = one.onset is None and term in one.acute_terms
+    when: Moment | None = one.onset or one.recorded
+    if when is None:
+        return SOFT, (f"{one.name}: date not recorded",), f"{one.text}, date not recorded"
+    where = within(when, window, facts.asked_at, facts.zone)
+    if where in (Within.OUTSIDE, Within.FUTURE):
+        return NO, (), one.text
+    if one.onset is None and not acute:
+        said = f"event date not recorded, entered {when.day()}"
+        return SOFT, (f"{one.name}: {said}",), f"{one.text} ({said})"
+    if where is Within.PARTLY:
+        return SOFT, (f"{one.name}: only known as {when.text}",), one.text
+    return YES, (), one.text
+
+
+def allergic_to(clause: Clause, facts: PatientFacts) -> Answer:
+    """An allergy to a drug of a term; names count in full."""
+    return listed("allergies", (Hit(SOFT if one.doubts else YES, Because(one.ref, one.text, one.terms[clause.head]), one.doubts)
+                                for one in facts.allergies.get(clause.head, ())), facts)

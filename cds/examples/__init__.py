@@ -1,0 +1,1 @@
+"""The worked cases written inside each rule: read, run, and held against what the rule answers."""

@@ -1,0 +1,71 @@
+"""Problems and diagnoses that count, with their dates told apart from the day they were entered.
+
+FHIR R4 Condition: a missing clinicalStatus counts as present, refuted and entered-in-error never count, an unconfirmed
+diagnosis is doubtful.  The date of an event is its onset; an acute code on an encounter diagnosis has the day it was recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import tzinfo
+from typing import Any
+
+from cds.facts.model import Condition
+from cds.fhir import read
+from cds.fhir.bundles import Chart
+from cds.intervals import Moment, moment
+from cds.terms.model import Recognised
+from cds.terms.recognise import Recogniser
+
+_GONE = frozenset({"inactive", "resolved", "remission"})
+_ACTIVE = frozenset({"active", "recurrence", "relapse"})
+_REFUTED = frozenset({"refuted", "entered-in-error"})
+_UNSURE = frozenset({"provisional", "differential", "unconfirmed"})
+
+
+def conditions(chart: Chart, recogniser: Recogniser, zone: tzinfo) -> Iterator[Condition | Mapping[str, Any]]:
+    """Every condition a rule knows; a raw resource comes back where nothing about it can be read."""
+    for resource in chart.resources.get("Condition", ()):
+        codings, said = read.concept(resource.get("code"))
+        known = recogniser.condition(codings, said)
+        if known.terms:
+            found = _condition(resource, known, zone)
+            if found is not None:
+                yield found
+        elif not known.named and read.codes(resource.get("verificationStatus")).isdisjoint(_REFUTED):
+            yield resource
+
+
+def _condition(resource: Mapping[str, Any], known: Recognised, zone: tzinfo) -> Condition | None:
+    verification = read.codes(resource.get("verificationStatus"))
+    if verification & _REFUTED:
+        return None
+    clinical = read.codes(resource.get("clinicalStatus"))
+    gone = bool(clinical & _GONE) or (not clinical and any(key.startswith("abatement") and value for key, value in resource.items()))
+    unsure = sorted(verification & _UNSURE)
+    odd = sorted(clinical - _GONE - _ACTIVE - {"unknown"})
+    doubts = [f"{unsure[0]} diagnosis"] if unsure else []
+    if odd:
+        doubts.append(f"clinical status “{odd[0][:20]}” is not a FHIR status")
+    onset, recorded = _dates(resource, zone)
+    acute = known.acute if known.acute and "encounter-diagnosis" in read.codes(resource.get("category")) else frozenset()
+    return Condition(read.name(resource), known.name, _text(known, clinical, gone, unsure, onset, recorded), known.terms,
+                     active=not gone and not known.history, in_remission="remission" in clinical,
+                     onset=None if known.history else onset, recorded=None if known.history else recorded,
+                     acute_terms=acute, history=known.history, doubts=tuple(doubts))
+
+
+def _dates(resource: Mapping[str, Any], zone: tzinfo) -> tuple[Moment | None, Moment | None]:
+    start, _ = read.period_ends(resource.get("onsetPeriod"))
+    onset = moment(resource.get("onsetDateTime") or start, zone)
+    return onset, moment(resource.get("recordedDate") or resource.get("assertedDate") or resource.get("dateRecorded"), zone)
+
+
+def _text(known: Recognised, clinical: set[str], gone: bool, unsure: list[str], onset: Moment | None, recorded: Moment | None) -> str:
+    parts = [known.name, (sorted(clinical & _GONE) or ["ended"])[0] if gone else "active" if clinical else "clinical status not recorded"]
+    parts += unsure
+    if onset is not None:
+        parts.append(f"onset {onset.day()}")
+    elif recorded is not None:
+        parts.append(f"entered {recorded.day()}")
+    return ", ".join(parts)

@@ -1,0 +1,120 @@
+"""Run every extractor over one request and keep what could not be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, TypeVar
+
+from cds.facts import orders
+from cds.facts.allergies import allergies
+from cds.facts.conditions import conditions
+from cds.facts.measurements import measurements
+from cds.facts.medications import Asked, counts_at_all, medications
+from cds.facts.model import Allergy, Condition, ListState, Measurement, Medication, PatientFacts, Unreadable
+from cds.fhir import read
+from cds.fhir.bundles import NOT_SENT, Chart, Received
+from cds.hooks.request import HookRequest
+from cds.intervals import moment
+from cds.terms.recognise import Recogniser
+
+TREATED_WITHIN = timedelta(days=365)
+_Fact = TypeVar("_Fact", Medication, Condition, Measurement, Allergy)
+
+
+def gather(request: HookRequest, drafts: orders.Drafts, found: Chart, recogniser: Recogniser, asked: Asked, scope: str,
+           members: tuple[str, ...]) -> PatientFacts:
+    """The facts of one request: chart, orders and what was missing or unreadable."""
+    unreadable: list[Unreadable] = []
+    drugs: list[Medication] = list(drafts.others)
+    unclassified: list[str] = []
+    records = list(medications(found, recogniser, asked))
+    for resource, known, one in records:
+        if one is not None:
+            drugs.append(one)
+        elif not known.named and counts_at_all(resource):
+            unclassified.append(read.name(resource))
+    problems: list[Condition] = []
+    for one in conditions(found, recogniser, asked.zone):
+        problems.append(one) if isinstance(one, Condition) else unreadable.append(_unread("problem", "conditions", one))
+    sensitive: list[Allergy] = []
+    for one in allergies(found, recogniser):
+        sensitive.append(one) if isinstance(one, Allergy) else unreadable.append(_unread("allergy", "allergies", one))
+    measured, implausible, unread = measurements(found, recogniser, asked.zone)
+    unreadable += [Unreadable(f"{said} could not be read", "observations") for said in unread]
+    unreadable += [Unreadable(f"{said} could not be used", "observations") for said in dict.fromkeys(one.text for one in implausible)]
+    _left_out(found, drafts, unreadable)
+    patient = next(iter(found.resources.get("Patient", ())), {})
+    ketamine = drafts.ketamine if request.draft_orders is not None else []
+    if request.hook == "patient-view":
+        ketamine = orders.treatments(records, asked, scope, members, TREATED_WITHIN)
+    return PatientFacts(
+        request.hook, asked.now, asked.zone, tuple(ketamine), by_term(drugs), by_term(problems), by_term(measured), by_term(sensitive),
+        moment(patient.get("birthDate"), asked.zone), _sex(patient), _lists(found, asked), tuple(unreadable), tuple(unclassified),
+        by_term(implausible))
+
+
+def by_term(facts: Iterable[_Fact]) -> dict[str, tuple[_Fact, ...]]:
+    """Facts indexed by each of their terms."""
+    found: dict[str, list[_Fact]] = {}
+    for fact in facts:
+        for term in fact.terms:
+            found.setdefault(term, []).append(fact)
+    return {term: tuple(members) for term, members in found.items()}
+
+
+def _unread(what: str, where: str, resource: Mapping[str, Any]) -> Unreadable:
+    return Unreadable(f"1 {what} has no code and no name", where, read.name(resource))
+
+
+def _left_out(found: Chart, drafts: orders.Drafts, unreadable: list[Unreadable]) -> None:
+    if found.other_patients:
+        count = found.other_patients
+        unreadable.append(Unreadable(f"{count} {'record' if count == 1 else 'records'} of another patient left out", "patient"))
+    if drafts.of_another_patient:
+        count = drafts.of_another_patient
+        unreadable.append(Unreadable(f"{count} draft {'order' if count == 1 else 'orders'} of another patient left out", "patient"))
+
+
+def _sex(patient: Mapping[str, Any]) -> str | None:
+    sex = read.text(patient.get("gender")).lower()
+    return sex if sex in ("female", "male", "other") else None
+
+
+def _lists(found: Chart, asked: Asked) -> dict[str, ListState]:
+    received = found.received
+    states = {name: _state(received.get(key, NOT_SENT)) for name, key in (("conditions", "conditions"), ("allergies", "allergies"))}
+    states["medications"] = _medication_list(received.get("medicationstatements", NOT_SENT), received.get("medicationrequests", NOT_SENT))
+    states["observations"] = _observation_list(received.get("observations", NOT_SENT), found, asked)
+    states["patient"] = _state(received.get("patient", NOT_SENT)) if not found.resources.get("Patient") else ListState(True)
+    return states
+
+
+def _state(received: Received) -> ListState:
+    return ListState(received.complete, "" if received.complete else received.reason)
+
+
+def _medication_list(statements: Received, requests: Received) -> ListState:
+    """Read when one of the two answered completely and the other answered completely or was not asked for."""
+    if statements.complete or requests.complete:
+        other = requests if statements.complete else statements
+        if other.complete or not other.asked:
+            return ListState(True)
+        name = "MedicationRequest" if statements.complete else "MedicationStatement"
+        return ListState(False, f"{name}: {other.reason}")
+    reasons = dict.fromkeys(one.reason for one in (statements, requests) if one.asked) or {NOT_SENT.reason: None}
+    return ListState(False, "; ".join(reasons))
+
+
+def _observation_list(received: Received, found: Chart, asked: Asked) -> ListState:
+    """A page sorted by date, newest first, is complete back to its oldest entry."""
+    if received.complete:
+        return ListState(True)
+    since: datetime | None = None
+    if received.truncated:
+        times = [moment(one.get("effectiveDateTime"), asked.zone) for one in found.resources.get("Observation", ())]
+        if times and None not in times and all(earlier.latest >= later.earliest for earlier, later in zip(times, times[1:])):
+            since = times[-1].latest
+    return ListState(False, received.reason, since)
+
+

@@ -1,0 +1,107 @@
+"""Measured amounts: single values, components of one Observation, and blood pressures sent as two Observations.
+
+A blood pressure whose parts cannot both be true (systolic not above diastolic, below 50 or above 300, diastolic above 200) is not
+used and is reported (reference: rulebook corrections, blood-pressure-severe).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import timedelta, tzinfo
+from fractions import Fraction
+from typing import Any
+
+from cds.facts.model import Measurement
+from cds.fhir import read
+from cds.fhir.bundles import Chart
+from cds.intervals import Moment, moment
+from cds.quantities import UNITS, amount, decimal, exact
+from cds.terms.recognise import Recogniser
+
+_FINAL = frozenset({"final", "amended", "corrected", "preliminary", ""})
+_DIMENSIONS = ("pressure", "weight", "share", "frequency")
+_DEFAULT_UNITS = {"systolic-blood-pressure": "mmHg", "diastolic-blood-pressure": "mmHg", "oxygen-saturation": "%"}
+_SHOWN = {"pressure": "mmHg", "weight": "kg", "share": "%", "frequency": "/min"}
+_SAME_READING = timedelta(minutes=5)
+SYSTOLIC, DIASTOLIC = "systolic-blood-pressure", "diastolic-blood-pressure"
+
+
+def measurements(chart: Chart, recogniser: Recogniser, zone: tzinfo) -> tuple[list[Measurement], list[Measurement], list[str]]:
+    """Usable measurements, implausible ones, and observations of ours that could not be read (in words)."""
+    found: list[Measurement] = []
+    unread: list[str] = []
+    for resource in chart.resources.get("Observation", ()):
+        for holder in (resource, *read.listed(resource.get("component"))):
+            codings, _ = read.concept(holder.get("code"))
+            terms = recogniser.measurement(codings)
+            if terms and any(key in holder for key in ("valueQuantity", "valueInteger", "valueString", "dataAbsentReason", "valueDecimal")):
+                if read.status(resource) not in _FINAL:
+                    continue
+                one = _measurement(resource, holder, terms, zone)
+                found.append(one) if isinstance(one, Measurement) else unread.append(one)
+    usable, unusable = _plausible(found)
+    return usable, unusable, unread
+
+
+def _measurement(resource: Mapping[str, Any], holder: Mapping[str, Any], terms: tuple[str, ...], zone: tzinfo) -> Measurement | str:
+    name = terms[0].replace("-", " ")
+    start, end = read.period_ends(resource.get("effectivePeriod"))
+    taken = moment(resource.get("effectiveDateTime") or resource.get("effectiveInstant") or end or start, zone)
+    if taken is None:
+        return f"{name} without a usable date"
+    raw, unit = read.quantity(holder.get("valueQuantity"))
+    if raw is None:
+        raw, unit = holder.get("valueInteger") if holder.get("valueInteger") is not None else holder.get("valueString"), ""
+        if isinstance(raw, str) and " " in raw.strip():
+            raw, _, unit = raw.strip().partition(" ")
+    number = exact(raw)
+    unit = unit or next((_DEFAULT_UNITS[term] for term in terms if term in _DEFAULT_UNITS), "")
+    if number is not None:
+        for dimension in _DIMENSIONS:
+            value = amount(number, unit, dimension)
+            if value is None and holder.get("valueQuantity"):
+                value = amount(number, read.unit_text(holder["valueQuantity"]), dimension)
+            if value is not None:
+                return Measurement(read.name(resource), terms, value, dimension, taken,
+                                   f"{name} {decimal(value, 1)} {_SHOWN[dimension]} on {_when(taken, zone)}")
+    return f"{name} of {taken.day()} without a usable value"
+
+
+def _when(taken: Moment, zone: tzinfo) -> str:
+    return taken.day() if taken.whole_days else f"{taken.earliest.astimezone(zone):%Y-%m-%d %H:%M}"
+
+
+def _plausible(found: list[Measurement]) -> tuple[list[Measurement], list[Measurement]]:
+    """Pair systolic with diastolic values of one reading; a pair that cannot be true is set aside whole."""
+    systolic = [one for one in found if SYSTOLIC in one.terms]
+    diastolic = [one for one in found if DIASTOLIC in one.terms]
+    bad: dict[int, Measurement] = {}
+    for one in (*systolic, *diastolic):
+        if not (50 <= one.value <= 300 if SYSTOLIC in one.terms else 10 <= one.value <= 200):
+            bad[id(one)] = one
+    for upper, lower in _pairs(systolic, diastolic):
+        if upper.value <= lower.value or id(upper) in bad or id(lower) in bad:
+            said = f"blood pressure {decimal(upper.value)}/{decimal(lower.value)} of {upper.taken.day()}"
+            bad[id(upper)], bad[id(lower)] = replace(upper, text=said), replace(lower, text=said)
+    for one in found:
+        if "body-weight" in one.terms and not 25 <= one.value <= 350:
+            bad[id(one)] = one
+    return [one for one in found if id(one) not in bad], list(bad.values())
+
+
+def _pairs(systolic: list[Measurement], diastolic: list[Measurement]) -> Iterator[tuple[Measurement, Measurement]]:
+    by_ref: dict[str, Measurement] = {one.ref: one for one in diastolic}
+    for upper in systolic:
+        lower = by_ref.get(upper.ref)
+        if lower is None:
+            near = [one for one in diastolic if abs(one.taken.earliest - upper.taken.earliest) <= _SAME_READING
+                    and one.taken.whole_days == upper.taken.whole_days]
+            lower = min(near, key=lambda one: abs(one.taken.earliest - upper.taken.earliest), default=None)
+        if lower is not None:
+            yield upper, lower
+
+
+def internal_unit(dimension: str) -> str:
+    """How the internal unit of a dimension is written."""
+    return _SHOWN.get(dimension) or next(unit for unit, factor in UNITS[dimension].items() if factor == Fraction(1))

@@ -1,0 +1,161 @@
+"""Drugs of a chart: which are taken now, perhaps, on hold or ended, and which cannot be told.
+
+Status rules: FHIR R4 MedicationStatement and MedicationRequest value sets; what counts as current follows the rulebook's
+conventions: statement or order active and not past its end is current, unknown is possible, without an end and not confirmed
+for a year is possible.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta, tzinfo
+from typing import Any
+
+from cds.facts import dosage
+from cds.facts.model import CURRENT, ENDED, ON_HOLD, ORDERED, POSSIBLE, Medication
+from cds.fhir import read
+from cds.fhir.bundles import Chart
+from cds.intervals import Moment, moment
+from cds.terms.model import Recognised
+from cds.terms.recognise import Recogniser
+
+TYPES = ("MedicationStatement", "MedicationRequest", "MedicationAdministration")
+_NEVER = frozenset({"not-taken", "entered-in-error", "cancelled", "draft", "intended", "not-done"})
+_OVER = frozenset({"completed", "stopped", "ended"})
+_NO_ORDER = frozenset({"proposal", "option"})
+UNCONFIRMED = timedelta(days=365)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """When and where the question is asked."""
+
+    now: datetime
+    zone: tzinfo
+
+
+def identify(resource: Mapping[str, Any], chart: Chart, recogniser: Recogniser) -> Recognised:
+    """What drug a resource is about: own codes, R5 shape, contained, Bundle or prefetched Medication, reference display."""
+    concept = resource.get("medicationCodeableConcept")
+    ref = resource.get("medicationReference")
+    either = resource.get("medication")
+    if concept is None and ref is None and type(either) is dict:
+        concept, ref = either.get("concept"), either.get("reference")
+        if type(ref) is str:
+            ref = either
+    if concept is not None:
+        codings, said = read.concept(concept)
+        if codings or said:
+            return recogniser.medication(codings, said)
+    target = medication_resource(resource, ref, chart)
+    display = read.text(ref.get("display")) if type(ref) is dict else ""
+    codings, said = read.concept(target.get("code")) if target else read.NO_CONCEPT
+    if target and not codings and not said:
+        codings, said = _of_ingredients(target)
+    return recogniser.medication(codings, said or display)
+
+
+def _of_ingredients(target: Mapping[str, Any]) -> read.Concept:
+    parts = [read.concept(one.get("itemCodeableConcept") or one.get("item")) for one in read.listed(target.get("ingredient"))]
+    return tuple(coding for codings, _ in parts for coding in codings), " / ".join(said for _, said in parts if said)
+
+
+def medication_resource(resource: Mapping[str, Any], ref: object, chart: Chart) -> Mapping[str, Any] | None:
+    """The Medication a reference points to: contained, in a Bundle by full URL, or by id."""
+    target = read.reference(ref)
+    if not target:
+        return None
+    if target.startswith("#"):
+        return next((one for one in read.listed(resource.get("contained")) if one.get("id") == target[1:]), None)
+    return chart.by_reference.get(target) or chart.by_reference.get(f"Medication/{read.tail(target)}")
+
+
+def medications(chart: Chart, recogniser: Recogniser, asked: Asked) -> Iterator[tuple[Mapping[str, Any], Recognised, Medication | None]]:
+    """Every drug entry that counts in any way; the Medication is None where only its identity is known."""
+    for kind in TYPES:
+        for resource in chart.resources.get(kind, ()):
+            known = identify(resource, chart, recogniser)
+            if not known.terms and known.named:
+                continue
+            yield resource, known, (_medication(resource, kind, known, asked) if known.terms else None)
+
+
+def counts_at_all(resource: Mapping[str, Any]) -> bool:
+    """Whether an entry may speak of a drug in use: not refuted, not a proposal, not forbidden."""
+    return not (read.status(resource) in _NEVER or read.status(resource) in _OVER or read.text(resource.get("intent")).lower() in _NO_ORDER
+                or resource.get("doNotPerform") is True or read.text(resource.get("taken")).lower() == "n")
+
+
+def _medication(resource: Mapping[str, Any], kind: str, known: Recognised, asked: Asked) -> Medication | None:
+    status = read.status(resource)
+    if (status in _NEVER or read.text(resource.get("intent")).lower() in _NO_ORDER or resource.get("doNotPerform") is True
+            or read.text(resource.get("taken")).lower() == "n" or "not-taking" in read.codes(_adherence(resource))):
+        return None
+    started, ended, known_on = _times(resource, asked.zone)
+    if started is not None and started.earliest > asked.now:
+        return None
+    last = max(filter(None, (started, *known_on)), key=lambda one: one.latest, default=None)
+    if kind == "MedicationAdministration":
+        state, doubts, ended = ENDED, (), ended or started
+    else:
+        state, doubts = _state(status, ended, last, asked)
+    if known.conflict:
+        doubts = (*doubts, known.conflict)
+    return Medication(read.name(resource), known.name, _text(resource, known, status, state, started, ended), known.terms,
+                      known.ingredients, known.exact, state, started, ended, last, doubts,
+                      dosage.daily_mg(resource, (known.strength, known.name)))
+
+
+def _adherence(resource: Mapping[str, Any]) -> object:
+    adherence = resource.get("adherence")
+    return adherence.get("code") if type(adherence) is dict else None
+
+
+def _state(status: str, ended: Moment | None, last: Moment | None, asked: Asked) -> tuple[str, tuple[str, ...]]:
+    if ended is not None and ended.latest < asked.now:
+        return ENDED, ()
+    if status in _OVER:
+        return ENDED, ()
+    if status == "on-hold":
+        return ON_HOLD, ("on hold",)
+    if status not in ("active", "recorded"):
+        said = f"status {status}" if status in ("unknown", "") else f"status “{status[:20]}” is not a FHIR status"
+        return POSSIBLE, (said if status else "no status recorded",)
+    if ended is None and last is not None and asked.now - last.latest > UNCONFIRMED:
+        return POSSIBLE, (f"not confirmed since {last.day()}",)
+    return CURRENT, ()
+
+
+def _times(resource: Mapping[str, Any], zone: tzinfo) -> tuple[Moment | None, Moment | None, list[Moment | None]]:
+    start, end = read.period_ends(resource.get("effectivePeriod") or resource.get("effectiveDosePeriod"))
+    if start is None:
+        start = resource.get("effectiveDateTime")
+    for entry in dosage.instructions(resource):
+        for timing in read.listed(entry.get("timing")):
+            for repeat in read.listed(timing.get("repeat")):
+                bound_start, bound_end = read.period_ends(repeat.get("boundsPeriod"))
+                start, end = start or bound_start, end or bound_end
+    known = [moment(resource.get(key), zone) for key in ("dateAsserted", "authoredOn", "dateWritten")]
+    started = moment(start, zone) or next((one for one in (moment(resource.get("authoredOn"), zone),) if one), None)
+    return started, moment(end, zone), known
+
+
+def _text(resource: Mapping[str, Any], known: Recognised, status: str, state: str, started: Moment | None, ended: Moment | None) -> str:
+    said = next((read.text(entry.get("text")) for entry in dosage.instructions(resource) if read.text(entry.get("text"))), "")
+    parts = [known.name, said] if said.lower() not in known.name.lower() else [known.name]
+    if state == ENDED and ended is not None:
+        parts.append(f"ended {ended.day()}")
+    elif state == ENDED:
+        parts.append(f"{status or 'ended'}, end date not recorded")
+    else:
+        word = {CURRENT: "active", ON_HOLD: "on hold"}.get(state, f"status {status or 'not recorded'}")
+        parts.append(f"{word} since {started.day()}" if started else word)
+    return ", ".join(filter(None, parts))
+
+
+def ordered_now(resource: Mapping[str, Any], known: Recognised) -> Medication:
+    """A draft order of another drug in the same request."""
+    return Medication(read.name(resource), known.name, f"{known.name}, ordered now (draft)", known.terms, known.ingredients, known.exact,
+                      ORDERED, doubts=(known.conflict,) if known.conflict else (),
+                      daily_mg=dosage.daily_mg(resource, (known.strength, known.name)))

@@ -1,0 +1,154 @@
+"""Facts about one patient and the orders under evaluation.  Knows no FHIR, no HTTP and no clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from fractions import Fraction
+
+from cds.intervals import Moment
+
+LISTS = {"medications": "medication list", "conditions": "problem list", "observations": "measurements",
+         "allergies": "allergy list", "patient": "patient record"}
+
+CURRENT, POSSIBLE, ON_HOLD, ENDED, ORDERED = "current", "possibly current", "on hold", "ended", "ordered now"
+
+
+@dataclass(frozen=True, slots=True)
+class ListState:
+    """Whether a list was read completely; if not, why, and from which instant on it is complete all the same."""
+
+    read: bool
+    reason: str = ""
+    complete_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Medication:
+    """One drug in a chart or among the other draft orders; `terms` says how each term was matched."""
+
+    ref: str
+    name: str
+    text: str
+    terms: dict[str, str]
+    ingredients: tuple[str, ...]
+    exact: bool
+    state: str
+    started: Moment | None = None
+    ended: Moment | None = None
+    last_known: Moment | None = None
+    doubts: tuple[str, ...] = ()
+    daily_mg: Fraction | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One problem or diagnosis that counts; `history` marks a history code, which never has a date."""
+
+    ref: str
+    name: str
+    text: str
+    terms: dict[str, str]
+    active: bool
+    in_remission: bool = False
+    onset: Moment | None = None
+    recorded: Moment | None = None
+    acute_terms: frozenset[str] = frozenset()
+    history: bool = False
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """One measured amount in the internal unit of its dimension."""
+
+    ref: str
+    terms: tuple[str, ...]
+    value: Fraction
+    dimension: str
+    taken: Moment
+    text: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Allergy:
+    """One allergy or intolerance that counts."""
+
+    ref: str
+    name: str
+    text: str
+    terms: dict[str, str]
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dose:
+    """One way an order states how much: mass or mass per kg, volume, rate, duration; None where not stated.
+
+    Units: mg, mg/kg, mL, mg/h, mg/kg/h, mL/h, hours.
+    """
+
+    mass: Fraction | None = None
+    per_kg: Fraction | None = None
+    volume: Fraction | None = None
+    rate: Fraction | None = None
+    rate_per_kg: Fraction | None = None
+    flow: Fraction | None = None
+    duration: Fraction | None = None
+    bolus: bool = False
+    text: str = ""
+    unreadable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One draft order that is about ketamine, or may be.
+
+    `terms` is empty and `unclear` says why when its drug cannot be told.  `strength` is in mg/mL; `route` is empty when
+    not stated; `planned` is the planned start.  On patient-view it stands for ketamine treatment in the chart.
+    """
+
+    ref: str
+    name: str
+    text: str
+    terms: dict[str, str]
+    route: str = ""
+    doses: tuple[Dose, ...] = ()
+    strength: Fraction | None = None
+    diluted: bool = False
+    reasons: tuple[dict[str, str], ...] = ()
+    reason_known: bool = True
+    planned: Moment | None = None
+    ahead: bool = False
+    unclear: str = ""
+    draft: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Something in the chart that could not be used, in words."""
+
+    what: str
+    list: str
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PatientFacts:
+    """All that is known for one request; lists are indexed by term."""
+
+    hook: str
+    asked_at: datetime
+    zone: tzinfo
+    orders: tuple[Order, ...] = ()
+    medications: dict[str, tuple[Medication, ...]] = field(default_factory=dict)
+    conditions: dict[str, tuple[Condition, ...]] = field(default_factory=dict)
+    measurements: dict[str, tuple[Measurement, ...]] = field(default_factory=dict)
+    allergies: dict[str, tuple[Allergy, ...]] = field(default_factory=dict)
+    birth: Moment | None = None
+    sex: str | None = None
+    lists: dict[str, ListState] = field(default_factory=dict)
+    unreadable: tuple[Unreadable, ...] = ()
+    unclassified: tuple[str, ...] = ()
+    unusable: dict[str, tuple[Measurement, ...]] = field(default_factory=dict)

@@ -1,0 +1,157 @@
+"""The orders of the request: which are about ketamine, which are other drugs, and which cannot be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+from cds.facts import dosage, routes
+from cds.facts.medications import Asked, identify, medication_resource, ordered_now
+from cds.facts.model import Dose, Medication, Order
+from cds.fhir import bundles, read
+from cds.fhir.bundles import Chart
+from cds.intervals import Moment, moment
+from cds.terms.model import Recognised
+from cds.terms.recognise import Recogniser
+
+_DRUG_ORDERS = frozenset({"MedicationRequest", "MedicationOrder"})
+_SERVICE_ORDERS = frozenset({"ServiceRequest", "ProcedureRequest", "ReferralRequest"})
+_VOID = frozenset({"cancelled", "entered-in-error", "revoked", "stopped"})
+_AHEAD = timedelta(hours=24)
+_DILUENTS = ("sodium chloride", "dextrose", "0.9 %", "0.9%", "normal saline", " in ns", "premix", "infusion bag")
+
+
+@dataclass(slots=True)
+class Drafts:
+    """Ketamine orders (and unclear ones), the other drugs ordered now, and how many orders there were at all."""
+
+    ketamine: list[Order] = field(default_factory=list)
+    others: list[Medication] = field(default_factory=list)
+    readable: int = 0
+    of_another_patient: int = 0
+
+
+def drafts(entries: tuple[Mapping[str, Any], ...], chart: Chart, recogniser: Recogniser, asked: Asked, scope: str,
+           patient_id: str) -> Drafts:
+    """Sort the draft orders of a request; Medications in the same Bundle are known to the chart afterwards."""
+    found = Drafts()
+    resources = [entry["resource"] for entry in entries if type(entry.get("resource")) is dict]
+    for entry in entries:
+        resource = entry.get("resource")
+        if type(resource) is dict and resource.get("resourceType") in ("Medication", "Condition"):
+            bundles.add(chart, resource, entry.get("fullUrl"), patient_id)
+    for number, resource in enumerate(resources, 1):
+        kind = read.text(resource.get("resourceType"))
+        if kind not in _DRUG_ORDERS | _SERVICE_ORDERS:
+            found.readable += kind not in ("Medication", "Condition", "")
+            continue
+        if bundles.is_of_another(resource, kind, patient_id):
+            found.of_another_patient += 1
+            continue
+        found.readable += 1
+        if resource.get("doNotPerform") is True or read.status(resource) in _VOID:
+            continue
+        _sort(resource, kind, number, found, chart, recogniser, asked, scope)
+    return found
+
+
+def _sort(resource: Mapping[str, Any], kind: str, number: int, found: Drafts, chart: Chart, recogniser: Recogniser, asked: Asked,
+          scope: str) -> None:
+    if kind in _DRUG_ORDERS:
+        known = identify(resource, chart, recogniser)
+    else:
+        known = _service(resource, recogniser)
+        if scope not in known.terms:
+            return
+    ref = read.name(resource) if resource.get("id") else f"{kind}/(draft {number})"
+    if scope in known.terms:
+        found.ketamine.append(_order(resource, ref, known, chart, recogniser, asked))
+    elif not known.named:
+        found.ketamine.append(Order(ref, "an order without a readable drug", "", {}, unclear="its drug has no code and no name we can read"))
+    elif known.terms:
+        found.others.append(ordered_now(resource, known))
+
+
+def _service(resource: Mapping[str, Any], recogniser: Recogniser) -> Recognised:
+    concepts = [read.concept(resource.get("code")), read.concept(resource.get("orderDetail"))]
+    codings = tuple(coding for found, _ in concepts for coding in found)
+    return recogniser.medication(codings, " ".join(said for _, said in concepts if said))
+
+
+def _order(resource: Mapping[str, Any], ref: str, known: Recognised, chart: Chart, recogniser: Recogniser, asked: Asked) -> Order:
+    entries = dosage.instructions(resource)
+    doses = dosage.doses(resource)
+    if not entries:
+        said = " ".join((known.name, *(read.text(note.get("text")) for note in read.listed(resource.get("note")))))
+        by_text = dosage.text_dose(said) if resource.get("resourceType") in _SERVICE_ORDERS else None
+        doses = (by_text,) if by_text else ()
+    target = medication_resource(resource, resource.get("medicationReference"), chart) or {}
+    planned = _planned(resource, entries, asked)
+    reasons, reason_known = _reasons(resource, chart, recogniser)
+    modifier = resource.get("modifierExtension")
+    return Order(
+        ref, known.name, _text(known, doses, entries), known.terms, routes.of_order(resource, entries, known.route, known.name), doses,
+        _strength(known, target), _diluted(known, target, entries), reasons, reason_known, planned,
+        ahead=planned is not None and planned.earliest > asked.now + _AHEAD,
+        unclear="it carries a modifier extension this service does not know" if modifier else "")
+
+
+def _strength(known: Recognised, target: Mapping[str, Any]):
+    texts = [known.strength, known.name]
+    for part in read.listed(target.get("ingredient")):
+        ratio = part.get("strength") if type(part.get("strength")) is dict else {}
+        top, top_unit = read.quantity(ratio.get("numerator"))
+        bottom, bottom_unit = read.quantity(ratio.get("denominator"))
+        texts.append(f"{top} {top_unit}/{bottom} {bottom_unit}")
+    return dosage.strengths(texts)
+
+
+def _diluted(known: Recognised, target: Mapping[str, Any], entries: list[dict[str, Any]]) -> bool:
+    said = " ".join((known.name, *(read.text(entry.get("text")) for entry in entries))).lower()
+    return len(read.listed(target.get("ingredient"))) > 1 or any(word in said for word in _DILUENTS)
+
+
+def _planned(resource: Mapping[str, Any], entries: list[dict[str, Any]], asked: Asked) -> Moment | None:
+    start, _ = read.period_ends(resource.get("occurrencePeriod"))
+    raw = [resource.get("occurrenceDateTime"), start]
+    for timing in [timing for holder in (*entries, resource) for timing in read.listed(holder.get("timing") or holder.get("occurrenceTiming"))]:
+        events = timing.get("event")
+        raw += events if type(events) is list else [events]
+        raw += [read.period_ends(repeat.get("boundsPeriod"))[0] for repeat in read.listed(timing.get("repeat"))]
+    found = [one for one in (moment(value, asked.zone) for value in raw) if one is not None]
+    return min(found, key=lambda one: one.earliest, default=None)
+
+
+def _reasons(resource: Mapping[str, Any], chart: Chart, recogniser: Recogniser) -> tuple[tuple[dict[str, str], ...], bool]:
+    raw = resource.get("reasonCode") or resource.get("reason")
+    concepts = [read.concept(one.get("concept") or one) for one in read.listed(raw)]
+    for ref in read.listed(resource.get("reasonReference")):
+        target = read.reference(ref)
+        held = next((one for one in read.listed(resource.get("contained")) if f"#{one.get('id')}" == target), None)
+        held = held or chart.by_reference.get(target) or chart.by_reference.get(f"Condition/{read.tail(target)}") or {}
+        concepts.append(read.concept(held.get("code")) if held else ((), read.text(ref.get("display"))))
+    named = [recogniser.condition(codings, said) for codings, said in concepts if codings or said]
+    return tuple(one.terms for one in named), bool(named)
+
+
+def _text(known: Recognised, doses: tuple[Dose, ...], entries: list[dict[str, Any]]) -> str:
+    said = next((one.text for one in doses if one.text), "")
+    return f"{known.name}, {said}" if said and said not in known.name else known.name
+
+
+def treatments(records: list[tuple[Mapping[str, Any], Recognised, Medication | None]], asked: Asked, scope: str,
+               members: tuple[str, ...], window: timedelta) -> list[Order]:
+    """On patient-view: one stand-in order per drug in scope that the chart shows within the window."""
+    latest: dict[str, Order] = {}
+    for _, known, one in records:
+        if one is None or scope not in one.terms:
+            continue
+        when = max(filter(None, (one.ended, one.last_known, one.started)), key=lambda found: found.latest, default=None)
+        current = one.state not in ("ended",)
+        if not current and when is not None and asked.now - when.latest > window:
+            continue
+        key = "+".join(sorted(name for name in members if name in one.terms)) or scope
+        latest.setdefault(key, Order(one.ref, one.name, one.text, one.terms, draft=False))
+    return list(latest.values())

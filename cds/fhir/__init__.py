@@ -1,0 +1,1 @@
+"""FHIR as EHRs really send it: tolerant reading of fields and Bundles.  FHIR ends here."""

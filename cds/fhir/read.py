@@ -1,0 +1,94 @@
+"""Tolerant reading of single FHIR fields (R4, with the R5 and STU3 spellings that cost nothing).
+
+Nothing here raises on odd input: what cannot be read comes back empty and is reported by the caller.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Coding = tuple[str, str, str]
+Concept = tuple[tuple[Coding, ...], str]
+NO_CONCEPT: Concept = ((), "")
+
+
+def text(value: object) -> str:
+    """A string field, stripped; a number as its digits; anything else empty."""
+    if type(value) is str:
+        return value.strip()
+    return str(value) if type(value) is int else ""
+
+
+def listed(value: object) -> list[dict[str, Any]]:
+    """The objects of a field that should be a list of objects; a lone object counts as a list of one."""
+    if type(value) is list:
+        return [one for one in value if type(one) is dict]
+    return [value] if type(value) is dict else []
+
+
+def concept(value: object) -> Concept:
+    """The codings (system, code, display) and the text of a CodeableConcept, a list of them, a Coding or plain text."""
+    if type(value) is dict:
+        return _concept(value)
+    if type(value) is list:
+        found = [concept(one) for one in value]
+        return tuple(coding for codings, _ in found for coding in codings), next((said for _, said in found if said), "")
+    return (), text(value)
+
+
+def _concept(value: dict[str, Any]) -> Concept:
+    codings = value.get("coding")
+    if type(codings) is dict:
+        codings = [codings]
+    if type(codings) is not list:
+        codings = [value] if "code" in value and type(value["code"]) is str else []
+    found = tuple([(text(one.get("system")), text(one.get("code")), text(one.get("display"))) for one in codings if type(one) is dict])
+    said = value.get("text")
+    return found, said.strip() if type(said) is str else ""
+
+
+def codes(value: object) -> set[str]:
+    """The bare codes (and plain text) of a status-like concept, lower case."""
+    codings, said = concept(value)
+    return {code.lower() for _, code, _ in codings if code} or ({said.lower()} if said else set())
+
+
+def status(resource: Mapping[str, Any]) -> str:
+    """The status of a resource: lower case, without blanks; empty when missing."""
+    return text(resource.get("status")).lower().replace(" ", "")
+
+
+def reference(value: object) -> str:
+    """The reference string of a Reference (a list counts by its first member); empty when there is none."""
+    if type(value) is list:
+        value = value[0] if value else None
+    return text(value.get("reference")) if type(value) is dict else ""
+
+
+def tail(ref: str) -> str:
+    """The id at the end of a relative or absolute reference, history stripped."""
+    return ref.split("/_history/", 1)[0].rstrip("/").rsplit("/", 1)[-1]
+
+
+def name(resource: Mapping[str, Any]) -> str:
+    """`Type/id` of a resource, for naming it to people."""
+    kind, identity = text(resource.get("resourceType")), text(resource.get("id"))
+    return f"{kind}/{identity}" if identity else kind
+
+
+def period_ends(value: object) -> tuple[object, object]:
+    """Start and end of a Period, raw."""
+    return (value.get("start"), value.get("end")) if type(value) is dict else (None, None)
+
+
+def quantity(value: object) -> tuple[object, str]:
+    """The raw number and the unit of a Quantity: the UCUM code where there is one, else the unit text."""
+    if type(value) is not dict:
+        return None, ""
+    return value.get("value"), text(value.get("code")) or text(value.get("unit"))
+
+
+def unit_text(value: object) -> str:
+    """The human unit of a Quantity, else its code."""
+    return (text(value.get("unit")) or text(value.get("code"))) if type(value) is dict else ""

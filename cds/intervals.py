@@ -1,0 +1,109 @@
+"""Dates as charts write them: `2025`, `2025-03`, a day, or an instant, each the interval it may mean."""
+
+from __future__ import annotations
+
+import re
+from calendar import monthrange
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, timezone, tzinfo
+from enum import Enum
+
+from cds.quantities import CALENDAR, Quantity
+
+_FORM = re.compile(
+    r"(\d{4})(?:-(\d{2})(?:-(\d{2})(?:T(\d{2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?)?)?)?")
+_OLDEST, _NEWEST = 1850, 2200
+
+
+class Within(Enum):
+    """Where a moment lies with regard to a window that ends now."""
+
+    INSIDE = "inside"
+    OUTSIDE = "outside"
+    PARTLY = "partly"
+    FUTURE = "future"
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """A point in time known only as closely as it was written; both ends are aware and inclusive."""
+
+    earliest: datetime
+    latest: datetime
+    text: str
+    whole_days: bool
+
+    def day(self) -> str:
+        """The date for people, as precise as it was written."""
+        return self.text[:10]
+
+
+def moment(text: object, zone: tzinfo) -> Moment | None:
+    """Read a FHIR date, dateTime or instant; None when it is not one.  Dates without a time zone are the site's."""
+    match = _FORM.fullmatch(text.strip()) if isinstance(text, str) and len(text) < 60 else None
+    if match is None or not _OLDEST <= int(match[1]) <= _NEWEST:
+        return None
+    try:
+        return _instant(match, zone) if match[4] else _days(match, zone)
+    except ValueError:
+        return None
+
+
+def _instant(match: re.Match[str], zone: tzinfo) -> Moment:
+    second = min(int(match[6] or 0), 59)  # leap seconds
+    found = datetime(int(match[1]), int(match[2]), int(match[3]), int(match[4]), int(match[5]), second,
+                     tzinfo=_offset(match[7], zone))
+    return Moment(found, found, match[0], False)
+
+
+def _offset(text: str | None, zone: tzinfo) -> tzinfo:
+    if text is None:
+        return zone
+    if text == "Z":
+        return timezone.utc
+    shift = timedelta(hours=int(text[1:3]), minutes=int(text[-2:]))
+    return timezone(shift if text[0] == "+" else -shift)
+
+
+def _days(match: re.Match[str], zone: tzinfo) -> Moment:
+    year, month, day = int(match[1]), match[2], match[3]
+    first = date(year, int(month or 1), int(day or 1))
+    last_month = int(month or 12)
+    last = date(year, last_month, int(day) if day else monthrange(year, last_month)[1])
+    return Moment(datetime.combine(first, time.min, zone), datetime.combine(last, time(23, 59, 59), zone), match[0], True)
+
+
+def within(when: Moment, window: Quantity, now: datetime, zone: tzinfo) -> Within:
+    """Whether a moment lies in the window before `now`.
+
+    Days, weeks, months and years count calendar days at the site, both ends included; hours and minutes are exact.
+    """
+    if when.earliest > now:
+        return Within.FUTURE
+    if window.unit in CALENDAR or window.unit.rstrip("s") in ("month", "year"):
+        start = datetime.combine(days_before(now.astimezone(zone).date(), window), time.min, zone)
+    else:
+        start = now - timedelta(seconds=float(window.value * 3600))
+    if when.earliest >= start:
+        return Within.INSIDE
+    return Within.OUTSIDE if when.latest < start else Within.PARTLY
+
+
+def days_before(day: date, window: Quantity) -> date:
+    """The first day of a window of whole days, weeks, months or years that ends on `day`."""
+    if window.unit in CALENDAR:
+        return day - timedelta(days=int(window.number * CALENDAR[window.unit]))
+    months = int(window.number * (12 if window.unit.startswith("year") else 1))
+    total = day.year * 12 + day.month - 1 - months
+    year, month = divmod(total, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def age_in_years(birth: Moment, now: datetime, zone: tzinfo) -> tuple[int, int]:
+    """The least and the greatest age in completed years that a (perhaps partial) birth date allows."""
+    today = now.astimezone(zone).date()
+    return _years(birth.latest.date(), today), _years(birth.earliest.date(), today)
+
+
+def _years(born: date, today: date) -> int:
+    return today.year - born.year - ((today.month, today.day) < (born.month, born.day))

@@ -1,0 +1,133 @@
+"""A request through every stage, once, front to back: the only place besides the command line and the web that knows them all."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, tzinfo
+from pathlib import Path
+from typing import Any
+
+from cds import rulebook as books
+from cds.cards.compose import Told, compose, could_not_run
+from cds.cards.findings import Finding, answers, findings
+from cds.engine import durable
+from cds.engine.evaluate import Evaluation, evaluate
+from cds.engine.plan import Plan, plan
+from cds.facts import orders
+from cds.facts.gather import gather
+from cds.facts.medications import Asked
+from cds.facts.model import PatientFacts
+from cds.fhir.bundles import Chart, chart
+from cds.hooks import order_select
+from cds.hooks.request import ORDER_HOOKS, HookRequest
+from cds.rulebook import Rulebook
+
+CHART_LISTS = ("medications", "conditions", "observations")
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """A rulebook compiled for serving; `inference` is None where durable-rules is not used, and `engine_note` says why."""
+
+    rulebook: Rulebook
+    plan: Plan
+    inference: durable.Inference | None
+    engine_note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The response to one request: cards, answers of every rule, the facts and verdicts behind them, and engine events.
+
+    `evaluable` is False where ketamine is ordered and nothing of the chart could be read.
+    """
+
+    cards: list[dict[str, Any]]
+    answers: dict[str, dict[str, Any]]
+    evaluable: bool = True
+    facts: PatientFacts | None = None
+    evaluations: tuple[Evaluation, ...] = ()
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """Faults and disagreements of the inference engine, in words."""
+        return tuple(one.event for one in self.evaluations if one.event)
+
+
+def prepare(folders: Sequence[Path], today: date, use_engine: bool = True, drafts: bool = False) -> Ready:
+    """Read, check and compile a rulebook; RulesRefused or CompileLimit say why it cannot be used."""
+    book = books.load(folders, today, drafts)
+    compiled = plan(book.rules)
+    if not use_engine:
+        return Ready(book, compiled, None, "switched off")
+    reason = durable.why_unavailable() or durable.canary(compiled.conclusions)
+    if reason:
+        return Ready(book, compiled, None, reason)
+    return Ready(book, compiled, durable.Inference(compiled.conclusions))
+
+
+def decide(request: HookRequest, ready: Ready, now: datetime, zone: tzinfo, new_identifier: Callable[[], str]) -> Decision:
+    """Evaluate one request at one instant."""
+    book, asked = ready.rulebook, Asked(now, zone)
+    told = Told(book, (), (), new_identifier)
+    drafts = orders.Drafts()
+    if request.hook in ORDER_HOOKS:
+        if not request.draft_orders:
+            return _nothing_to_read(request.draft_note or "no order could be read", told)
+        chosen = order_select.chosen(request)
+        drafts = _drafts(request, Chart(), chosen, ready, asked)
+        if drafts.ketamine:
+            found = chart(request.prefetch, request.patient_id)
+            drafts = _drafts(request, found, chosen, ready, asked)
+        if not drafts.ketamine:
+            unread = not drafts.readable
+            return _nothing_to_read("no order could be read", told) if unread else Decision([], _none_apply(ready))
+    else:
+        found = chart(request.prefetch, request.patient_id)
+    facts = gather(request, drafts, found, book.recogniser, asked, book.book.scope, book.drugs)
+    if not facts.orders:
+        return _no_treatment(facts, ready, told)
+    return _evaluated(facts, ready, new_identifier)
+
+
+def _evaluated(facts: PatientFacts, ready: Ready, new_identifier: Callable[[], str]) -> Decision:
+    book = ready.rulebook
+    evaluations = evaluate(ready.plan, facts, ready.inference, book.terms)
+    told = findings(evaluations, facts.hook)
+    cards = compose(told, Told(book, facts.orders, facts.unreadable, new_identifier))
+    blind = not any(facts.lists[name].read or facts.lists[name].complete_since for name in CHART_LISTS)
+    evaluable = not blind or any(one.message is not None for one in told)
+    shown = {one.verdict.rule.id for one in told}
+    return Decision(cards, _answers(evaluations, ready, shown), evaluable, facts, evaluations, tuple(told))
+
+
+def _drafts(request: HookRequest, found: Chart, chosen: frozenset[str], ready: Ready, asked: Asked) -> orders.Drafts:
+    book = ready.rulebook
+    drafts = orders.drafts(request.draft_orders or (), found, book.recogniser, asked, book.book.scope, request.patient_id)
+    if chosen:
+        drafts.ketamine = [order for order in drafts.ketamine if order.ref in chosen or order.ref.rpartition("/")[2] in chosen]
+    return drafts
+
+
+def _nothing_to_read(why: str, told: Told) -> Decision:
+    card = could_not_run(why, told)
+    answered = {rule.id: {"answer": "unknown", "shown": False, "version": rule.version} for rule in told.rulebook.rules}
+    return Decision([card], answered)
+
+
+def _no_treatment(facts: PatientFacts, ready: Ready, told: Told) -> Decision:
+    """Patient-view without ketamine in the chart: silent where the medication list was read, else it says so."""
+    if facts.lists["medications"].read and not facts.unclassified:
+        return Decision([], _none_apply(ready), facts=facts)
+    return Decision([], _none_apply(ready), facts=facts)
+
+
+def _none_apply(ready: Ready) -> dict[str, dict[str, Any]]:
+    return _answers((), ready, set())
+
+
+def _answers(evaluations: Sequence[Evaluation], ready: Ready, shown: set[str]) -> dict[str, dict[str, Any]]:
+    rules = ready.rulebook.rules
+    return answers(evaluations, [rule.id for rule in rules], {rule.id: rule.version for rule in rules}, shown)

@@ -1,0 +1,110 @@
+"""Exact amounts with units.
+
+Fractions, not floats: an order exactly at a limit is never reported as above
+it.  Every dimension has one internal unit, the first one named in `UNITS`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from fractions import Fraction
+
+_F = Fraction
+
+# dimension -> unit as written -> how many internal units it is; UCUM spellings stand beside the plain ones
+UNITS: dict[str, dict[str, Fraction]] = {
+    "time": {"hour": _F(1), "hours": _F(1), "h": _F(1), "hr": _F(1), "minute": _F(1, 60), "minutes": _F(1, 60),
+             "min": _F(1, 60), "second": _F(1, 3600), "seconds": _F(1, 3600), "s": _F(1, 3600), "day": _F(24),
+             "days": _F(24), "d": _F(24), "week": _F(168), "weeks": _F(168), "wk": _F(168), "month": _F(730),
+             "months": _F(730), "mo": _F(730), "year": _F(8766), "years": _F(8766), "a": _F(8766)},
+    "mass": {"mg": _F(1), "milligram": _F(1), "milligrams": _F(1), "g": _F(1000), "gram": _F(1000), "mcg": _F(1, 1000),
+             "ug": _F(1, 1000), "µg": _F(1, 1000), "μg": _F(1, 1000), "microgram": _F(1, 1000), "kg": _F(10**6)},
+    "weight": {"kg": _F(1), "kilogram": _F(1), "kilograms": _F(1), "g": _F(1, 1000), "[lb_av]": _F(45359237, 10**8),
+               "lb": _F(45359237, 10**8), "lbs": _F(45359237, 10**8), "[oz_av]": _F(45359237, 16 * 10**8)},
+    "dose": {"mg/kg": _F(1), "mcg/kg": _F(1, 1000), "ug/kg": _F(1, 1000), "µg/kg": _F(1, 1000), "g/kg": _F(1000)},
+    "rate": {"mg/h": _F(1), "mg/hr": _F(1), "mg/min": _F(60), "mcg/min": _F(60, 1000), "ug/min": _F(60, 1000),
+             "mcg/h": _F(1, 1000), "ug/h": _F(1, 1000)},
+    "dose rate": {"mg/kg/h": _F(1), "mg/kg/hr": _F(1), "mg/kg/min": _F(60), "mcg/kg/min": _F(60, 1000),
+                  "ug/kg/min": _F(60, 1000), "µg/kg/min": _F(60, 1000), "mcg/kg/h": _F(1, 1000),
+                  "ug/kg/h": _F(1, 1000), "mg/(kg.h)": _F(1), "ug/(kg.min)": _F(60, 1000)},
+    "volume": {"mL": _F(1), "ml": _F(1), "milliliter": _F(1), "millilitre": _F(1), "L": _F(1000), "l": _F(1000),
+               "cc": _F(1), "cm3": _F(1)},
+    "flow": {"mL/h": _F(1), "ml/h": _F(1), "mL/hr": _F(1), "ml/hr": _F(1), "mL/min": _F(60), "ml/min": _F(60)},
+    "concentration": {"mg/mL": _F(1), "mg/ml": _F(1), "g/mL": _F(1000), "mcg/mL": _F(1, 1000), "ug/mL": _F(1, 1000)},
+    "pressure": {"mmHg": _F(1), "mm[Hg]": _F(1), "mm Hg": _F(1), "mm hg": _F(1), "kPa": _F(75006157584566, 10**13)},
+    "share": {"%": _F(1), "percent": _F(1)},
+    "frequency": {"/min": _F(1), "{beats}/min": _F(1), "beats/min": _F(1), "bpm": _F(1), "{Beats}/min": _F(1)},
+    "count": {"classes": _F(1), "class": _F(1), "drugs": _F(1), "trials": _F(1), "infusions": _F(1)},
+}
+_NUMBER = re.compile(r"(?P<number>[0-9]{1,12}(\.[0-9]{1,9})?)\s*(?P<unit>\S.*)")
+_FOLDED = {dimension: {name.casefold(): factor for name, factor in names.items()} for dimension, names in UNITS.items()}
+CALENDAR = {"day": 1, "days": 1, "d": 1, "week": 7, "weeks": 7, "wk": 7}
+
+
+@dataclass(frozen=True, slots=True)
+class Quantity:
+    """A number and its unit as written, for example 0.5 mg/kg."""
+
+    number: Fraction
+    unit: str
+    dimension: str
+
+    @property
+    def value(self) -> Fraction:
+        """The amount in the internal unit of its dimension."""
+        return self.number * UNITS[self.dimension][self.unit]
+
+    def __str__(self) -> str:
+        unit = self.unit
+        if self.dimension == "time" and unit.endswith("s") and self.number == 1:
+            unit = unit[:-1]
+        return f"{decimal(self.number)}{'' if unit == '%' else ' '}{unit}"
+
+
+def quantity(text: str) -> Quantity:
+    """Read `0.5 mg/kg`; ValueError says what is wrong when it is not an amount with a known unit."""
+    match = _NUMBER.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f"`{text}` is not a number and a unit")
+    unit = match["unit"].strip()
+    for dimension, names in UNITS.items():
+        if unit in names and not (dimension == "mass" and unit == "kg"):
+            return Quantity(Fraction(match["number"]), unit, dimension)
+    raise ValueError(f"the unit `{unit}` is not known")
+
+
+def amount(number: Fraction, unit: str, dimension: str) -> Fraction | None:
+    """A number with a unit from a chart, in the internal unit of one dimension; None when the unit is of another."""
+    names = UNITS[dimension]
+    factor = names.get(unit)
+    if factor is None:
+        factor = _FOLDED[dimension].get(unit.strip().casefold())
+    return None if factor is None else number * factor
+
+
+def exact(number: object) -> Fraction | None:
+    """A JSON number (or a text that is one) as an exact fraction; None for anything else, booleans included."""
+    if isinstance(number, bool) or not isinstance(number, (int, float, str)):
+        return None
+    text = repr(number) if isinstance(number, float) else str(number).strip()
+    if len(text) > 40 or not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?", text):
+        return None
+    return Fraction(text)
+
+
+def decimal(number: Fraction, digits: int = 3) -> str:
+    """A fraction for people: at most three decimals, no trailing zeros."""
+    if number.denominator == 1:
+        return str(number.numerator)
+    text = f"{float(number):.{digits}f}".rstrip("0").rstrip(".")
+    return "under 0.001" if text in ("0", "-0") else text
+
+
+def holds(left: Fraction, how: str, right: Fraction) -> bool:
+    """Compare two amounts in the same internal unit; `how` is above, below, at least or at most."""
+    if how == "above":
+        return left > right
+    if how == "below":
+        return left < right
+    return left >= right if how == "at least" else left <= right

@@ -1,0 +1,65 @@
+"""The closed list of words a rule may use, and what each of them reads.
+
+A new word is code, a test, the schema, the manual and its English.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+KINDS = ("contraindication", "precaution", "interaction", "eligibility", "dosing", "monitoring", "data-quality", "follow-up")
+FOLDERS = {"contraindications": "contraindication", "precautions": "precaution", "interactions": "interaction",
+           "eligibility": "eligibility", "dosing": "dosing", "monitoring": "monitoring",
+           "data-quality": "data-quality", "follow-up": "follow-up"}
+HOOKS = ("patient-view", "order-select", "order-sign")
+ROUTES = ("intravenous", "intramuscular", "subcutaneous", "oral", "nasal", "topical", "rectal", "transdermal", "other")
+SEXES = ("female", "male", "other")
+GROUPS = ("all", "any", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One clause word: what follows it, which other words it takes, and which chart list it reads.
+
+    `head` is what follows the verb: a term of a kind, several terms, a comparison, or one of some choices.
+    `measures` gives, per word, the dimensions its amount may have.
+    """
+
+    head: str
+    reads: str = ""
+    words: tuple[str, ...] = ()
+    needs: tuple[str, ...] = ()
+    choices: tuple[str, ...] = ()
+    measures: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    about_order: bool = False
+
+
+NOT_READABLE, WITHOUT_STRENGTH = "not readable", "in mL without strength"
+
+VERBS: dict[str, Verb] = {
+    "ordering": Verb("medication", words=("by_route", "for"), about_order=True),
+    "taking": Verb("medication", "medications", ("or_stopped_within", "daily_dose"),
+                   measures={"or_stopped_within": ("time",), "daily_dose": ("mass",)}),
+    "taking_classes": Verb("medications", "medications", ("at_least",), ("at_least",), measures={"at_least": ("count",)}),
+    "has": Verb("condition", "conditions", ("began_within", "not_in_remission"), measures={"began_within": ("time",)}),
+    "has_had": Verb("condition", "conditions", ("within", "longer_ago_than"),
+                    measures={"within": ("time",), "longer_ago_than": ("time",)}),
+    "allergic_to": Verb("medication", "allergies"),
+    "measured": Verb("measurement", "observations", ("is", "within", "if_absent", "because"), ("is", "within"),
+                     measures={"is": ("pressure", "weight", "share", "frequency"), "within": ("time",)}),
+    "not_measured": Verb("measurement", "observations", ("within",), ("within",), measures={"within": ("time",)}),
+    "age": Verb("comparison", "patient", ("if_absent", "because"), measures={"age": ("time",)}),
+    "sex": Verb("choice", "patient", choices=SEXES),
+    "at": Verb("choice", choices=HOOKS),
+    "order_dose": Verb("comparison", words=("by_more_than", "weight_within"), choices=(NOT_READABLE, WITHOUT_STRENGTH),
+                       measures={"order_dose": ("mass", "dose"), "by_more_than": ("share",), "weight_within": ("time",)},
+                       about_order=True),
+    "order_rate": Verb("comparison", words=("by_more_than", "weight_within"),
+                       measures={"order_rate": ("rate", "dose rate"), "by_more_than": ("share",), "weight_within": ("time",)},
+                       about_order=True),
+    "order_duration": Verb("comparison", words=("if_absent", "because"), measures={"order_duration": ("time",)},
+                           about_order=True),
+    "order_strength": Verb("comparison", words=("if_absent", "because"), measures={"order_strength": ("concentration",)},
+                           about_order=True),
+}
+EXTRA_WORDS = ("unless", "because")

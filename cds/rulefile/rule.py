@@ -1,0 +1,178 @@
+"""A rule after reading: frozen, settings filled in, ready to be compiled."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from cds.quantities import Quantity
+from cds.rulefile.source import Node
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`above 140 mmHg`: how (above, below, at least, at most) and the amount."""
+
+    how: str
+    amount: Quantity
+
+    def __str__(self) -> str:
+        return f"{self.how} {self.amount}"
+
+
+Operand = str | Quantity | Comparison | tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Clause:
+    """One question to a chart or an order; equal clauses are asked once.
+
+    `keeps` lets a drug on hold or an exact single-ingredient name count in full.
+    """
+
+    verb: str
+    head: Operand
+    words: tuple[tuple[str, Operand], ...] = ()
+    keeps: bool = False
+
+    def word(self, name: str) -> Operand | None:
+        """The operand of a further word, or None when the clause does not use it."""
+        for key, operand in self.words:
+            if key == name:
+                return operand
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Exempt:
+    """What excuses one clause, and why."""
+
+    question: Question
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A clause where it stands in the file, with what excuses it."""
+
+    clause: Clause
+    node: Node
+    unless: tuple[Exempt, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """`all`, `any` or `none` of some questions."""
+
+    kind: str
+    parts: tuple[Question, ...]
+    node: Node
+    unless: tuple[Exempt, ...] = ()
+
+
+Question = Ask | Group
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A number a site may change inside a range."""
+
+    name: str
+    amount: Quantity
+    lowest: Quantity
+    highest: Quantity
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a clinician sees: severity, summary, advice, suggestions and override reasons."""
+
+    show: str
+    summary: str
+    advice: str = ""
+    suggest: tuple[str, ...] = ()
+    override_reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """One severity of a met rule; `when` is None for the last, which shows whenever the rule is met."""
+
+    when: Question | None
+    message: Message
+    keeps: bool
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class NotChecked:
+    """Fold an unknown answer into the "not checked" card; `warning_at` names hooks where it makes that card a warning."""
+
+    warning_at: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A source for a rule: its id in evidence.yaml, where in it, what it says, how strong, how it was verified."""
+
+    source: str
+    at: str
+    says: str
+    strength: str
+    verified: str
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One worked case of a rule: the chart lines and the expected answer and, where there are several, level."""
+
+    name: str
+    hook: str
+    chart: tuple[Node, ...]
+    answer: str
+    show: str | None
+    node: Node
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One clinical question with its criteria, cards, evidence and examples."""
+
+    id: str
+    version: str
+    status: str
+    kind: str
+    title: str
+    why: str
+    effective_from: date | None
+    effective_until: date | None
+    review_pending: bool
+    settings: dict[str, Setting]
+    hooks: tuple[str, ...]
+    applies_when: Question
+    met_when: Question
+    keeps: bool
+    levels: tuple[Level, ...]
+    if_not_met: Message | None
+    if_unknown: Message | NotChecked | None
+    replaces: tuple[str, ...]
+    evidence: tuple[Citation, ...]
+    examples: tuple[Example, ...]
+    node: Node
+
+    @property
+    def topic(self) -> str:
+        """The id without hyphens, as feedback systems key on it."""
+        return self.id.replace("-", "")
+
+
+def asks(question: Question):
+    """Every clause in a question, exceptions included, in the order written."""
+    for exempt in question.unless:
+        yield from asks(exempt.question)
+    if isinstance(question, Ask):
+        yield question
+    else:
+        for part in question.parts:
+            yield from asks(part)

@@ -1,0 +1,68 @@
+"""What a term is, and what recognising a chart entry yields."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+MEDICATION, CONDITION, MEASUREMENT = "medication", "condition", "measurement"
+
+RXNORM = frozenset({"http://www.nlm.nih.gov/research/umls/rxnorm", "urn:oid:2.16.840.1.113883.6.88", "2.16.840.1.113883.6.88"})
+ICD10 = frozenset({"http://hl7.org/fhir/sid/icd-10-cm", "http://hl7.org/fhir/sid/icd-10", "urn:oid:2.16.840.1.113883.6.90",
+                   "2.16.840.1.113883.6.90", "urn:oid:2.16.840.1.113883.6.3", "2.16.840.1.113883.6.3"})
+SNOMED = frozenset({"http://snomed.info/sct", "urn:oid:2.16.840.1.113883.6.96", "2.16.840.1.113883.6.96"})
+LOINC = frozenset({"http://loinc.org", "https://loinc.org", "urn:oid:2.16.840.1.113883.6.1", "2.16.840.1.113883.6.1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """A name a clinician understands and the codes and words it includes."""
+
+    name: str
+    kind: str
+    says: str
+    version: str
+    ingredients: tuple[str, ...] = ()
+    terms: tuple[str, ...] = ()
+    only_routes: frozenset[str] = frozenset()
+    except_routes: frozenset[str] = frozenset()
+    forms: frozenset[str] = frozenset()
+    icd10cm: tuple[str, ...] = ()
+    except_icd10cm: tuple[str, ...] = ()
+    acute_icd10cm: tuple[str, ...] = ()
+    snomed: tuple[str, ...] = ()
+    loinc: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    not_names: tuple[str, ...] = ()
+    asked_for_as: str = ""
+    sent_in: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """One row of the product table: what a RxNorm code contains, and how it is given."""
+
+    ingredients: tuple[str, ...]
+    route: str
+    form: str
+    strength: str
+
+
+@dataclass(frozen=True, slots=True)
+class Recognised:
+    """What a chart entry is: the terms it belongs to, each with how it was matched (code, expanded or text).
+
+    `exact` is true for a name that is one ingredient and nothing else; `named` is false when neither a known code nor a
+    readable name was found; `conflict` says in words that code and name disagree.
+    """
+
+    terms: dict[str, str]
+    ingredients: tuple[str, ...] = ()
+    route: str = ""
+    form: str = ""
+    strength: str = ""
+    name: str = ""
+    exact: bool = False
+    named: bool = True
+    history: bool = False
+    acute: frozenset[str] = field(default_factory=frozenset)
+    conflict: str = ""

@@ -1,0 +1,205 @@
+"""Which terms a coded or named chart entry belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from cds.terms import load
+from cds.terms.model import CONDITION, ICD10, LOINC, MEASUREMENT, MEDICATION, RXNORM, SNOMED, Product, Recognised, Term
+from cds.terms.words import Words, is_history, is_negated, readable
+
+Coding = tuple[str, str, str]
+"""System, code and display as sent, each perhaps empty."""
+
+_NOTHING = Recognised({})
+_MAX_REMEMBERED = 20_000
+
+
+class Recogniser:
+    """Everything needed to recognise entries; built once, read by all requests, answers remembered."""
+
+    def __init__(self, terms: Mapping[str, Term], folders: Iterable[Path]) -> None:
+        self._terms = terms
+        self._above = _including(terms)
+        self._products: dict[str, Product] = {}
+        names: dict[str, str] = {}
+        self._ingredient_codes: set[str] = set()
+        for folder in folders:
+            self._products |= load.products(folder)
+            names |= {row["name"]: row["ingredients"] for row in load.rows(folder, "names.csv")}
+            for row in load.rows(folder, "ingredients.csv"):
+                names.setdefault(row["name"], row["name"])
+                if row["rxcui"]:
+                    self._ingredient_codes.add(row["rxcui"])
+                    self._products.setdefault(row["rxcui"], Product((row["name"],), "", "", ""))
+        self._words = Words(names)
+        self.ingredient_names = frozenset(one for value in names.values() for one in value.split("+"))
+        self._by_ingredient = _by_ingredient(terms)
+        self._icd = _by_prefix(terms, lambda term: term.icd10cm)
+        self._icd_except = _by_prefix(terms, lambda term: term.except_icd10cm)
+        self._icd_acute = _by_prefix(terms, lambda term: term.acute_icd10cm)
+        self._snomed = _by_code(terms, lambda term: term.snomed)
+        self._loinc = _by_code(terms, lambda term: term.loinc)
+        self._condition_words = Words({name: term.name for term in terms.values() if term.kind == CONDITION for name in term.names}
+                                      | {name: "" for term in terms.values() for name in term.not_names})
+        self._medications: dict[tuple, Recognised] = {}
+        self._conditions: dict[tuple, Recognised] = {}
+
+    def including(self, name: str) -> tuple[str, ...]:
+        """A term and every term that includes it."""
+        return self._above[name]
+
+    def members(self, name: str) -> set[str]:
+        """The ingredients of a medication term, included terms counted in."""
+        term = self._terms[name]
+        return set(term.ingredients).union(*(self.members(other) for other in term.terms))
+
+    def loinc_codes(self, name: str) -> tuple[str, ...]:
+        """The LOINC codes of a measurement term, included terms counted in."""
+        term = self._terms[name]
+        return tuple(dict.fromkeys([*term.loinc, *(code for other in term.terms for code in self.loinc_codes(other))]))
+
+    def medication(self, codings: tuple[Coding, ...], text: str) -> Recognised:
+        """What a drug is: known code, else product table, else name; remembered."""
+        key = (codings, text)
+        found = self._medications.get(key)
+        if found is None:
+            if len(self._medications) > _MAX_REMEMBERED:
+                self._medications.clear()
+            found = self._medications[key] = self._medication(codings, text)
+        return found
+
+    def _medication(self, codings: tuple[Coding, ...], text: str) -> Recognised:
+        hits: list[tuple[Product, str]] = []
+        for system, code, _ in codings:
+            product = self._products.get(code.strip()) if system.strip() in RXNORM else None
+            if product is not None:
+                hits.append((product, "code" if code.strip() in self._ingredient_codes else "expanded"))
+        label = readable([text, *(display for _, _, display in codings)])
+        named = [self._words.find(label_) for label_ in {text, *(display for _, _, display in codings)} if label_]
+        by_name = dict.fromkeys(one for found in named for value in found.values for one in value.split("+"))
+        terms: dict[str, str] = {}
+        for ingredient in by_name:
+            self._add(terms, Product((ingredient,), _route(label), _form(label), ""), "text")
+        ingredients = dict.fromkeys(one for product, _ in hits for one in product.ingredients)
+        for product, how in hits:
+            self._add(terms, product, how)
+        conflict = ""
+        if ingredients and by_name and not set(ingredients) & set(by_name):
+            conflict = f"code says {' + '.join(ingredients)}, name says {' + '.join(by_name)}"
+        first = next((product for product, _ in hits if product.route or product.strength), Product((), "", "", ""))
+        exact = not ingredients and len(by_name) == 1 and all(found.only for found in named)
+        return Recognised(terms, tuple(ingredients or by_name), first.route, first.form or _form(label), first.strength,
+                          label or " + ".join(ingredients), exact, bool(hits or label), conflict=conflict)
+
+    def _add(self, terms: dict[str, str], product: Product, how: str) -> None:
+        for ingredient in product.ingredients:
+            for term in self._by_ingredient.get(ingredient, ()):
+                if ((term.only_routes and product.route not in term.only_routes) or product.route in term.except_routes
+                        or (term.forms and product.form not in term.forms)):
+                    continue
+                for name in self._above[term.name]:
+                    if terms.get(name) in (None, "text") or how == "code":
+                        terms[name] = how
+
+    def condition(self, codings: tuple[Coding, ...], text: str) -> Recognised:
+        """What a problem is: ICD-10-CM by prefix, SNOMED CT by code, else by name where no ICD-10-CM code stands; remembered."""
+        key = (codings, text)
+        found = self._conditions.get(key)
+        if found is None:
+            if len(self._conditions) > _MAX_REMEMBERED:
+                self._conditions.clear()
+            found = self._conditions[key] = self._condition(codings, text)
+        return found
+
+    def _condition(self, codings: tuple[Coding, ...], text: str) -> Recognised:
+        terms: dict[str, str] = {}
+        acute: set[str] = set()
+        settled = False
+        for system, code, _ in codings:
+            system = system.replace(" ", "")
+            if system in ICD10:
+                settled = True
+                plain = load.undotted(code)
+                excepted = set(_prefixed(self._icd_except, plain))
+                for name in _prefixed(self._icd, plain):
+                    if name not in excepted:
+                        self._raise(terms, name, "code")
+                acute.update(_prefixed(self._icd_acute, plain))
+            elif system in SNOMED:
+                for name in self._snomed.get(code.strip(), ()):
+                    self._raise(terms, name, "code")
+        label = readable([text, *(display for _, _, display in codings)])
+        if not terms and not settled:
+            for said in {text, *(display for _, _, display in codings)}:
+                if said and not is_negated(said):
+                    for name in self._condition_words.find(said).values:
+                        self._raise(terms, name, "text") if name else None
+        return Recognised(terms, name=label or next((code for _, code, _ in codings if code), ""), named=bool(label or codings),
+                          history=is_history(label), acute=frozenset(acute))
+
+    def _raise(self, terms: dict[str, str], name: str, how: str) -> None:
+        for above in self._above[name]:
+            terms.setdefault(above, how)
+
+    def measurement(self, codings: tuple[Coding, ...]) -> tuple[str, ...]:
+        """The measurement terms of an observation code."""
+        for system, code, _ in codings:
+            if system.strip() in LOINC and code.strip() in self._loinc:
+                return tuple(name for direct in self._loinc[code.strip()] for name in self._above[direct])
+        return ()
+
+
+def _form(label: str) -> str:
+    tokens = f" {label.casefold().replace('-', ' ')} "
+    marks = (" extended release ", " er ", " xr ", " sr ", " cr ", " 12 hr ", " 24 hr ", " 12hr ", " 24hr ")
+    return "extended-release" if any(mark in tokens for mark in marks) else ""
+
+
+def _route(label: str) -> str:
+    return "transdermal" if "patch" in label.casefold() or "transdermal" in label.casefold() else ""
+
+
+def _including(terms: Mapping[str, Term]) -> dict[str, tuple[str, ...]]:
+    parents: dict[str, list[str]] = {name: [] for name in terms}
+    for term in terms.values():
+        for child in term.terms:
+            if child in parents:
+                parents[child].append(term.name)
+    above: dict[str, tuple[str, ...]] = {}
+    for name in terms:
+        seen, todo = {name: None}, list(parents[name])
+        while todo:
+            parent = todo.pop()
+            if parent not in seen:
+                seen[parent] = None
+                todo += parents[parent]
+        above[name] = tuple(seen)
+    return above
+
+
+def _by_ingredient(terms: Mapping[str, Term]) -> dict[str, list[Term]]:
+    found: dict[str, list[Term]] = {}
+    for term in terms.values():
+        if term.kind == MEDICATION:
+            for ingredient in term.ingredients:
+                found.setdefault(ingredient, []).append(term)
+    return found
+
+
+def _by_prefix(terms, pick) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for term in terms.values():
+        for prefix in pick(term):
+            found.setdefault(prefix, []).append(term.name)
+    return found
+
+
+def _by_code(terms, pick) -> dict[str, list[str]]:
+    return _by_prefix(terms, pick)
+
+
+def _prefixed(table: dict[str, list[str]], code: str):
+    for length in range(3, len(code) + 1):
+        yield from table.get(code[:length], ())
