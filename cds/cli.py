@@ -14,9 +14,9 @@ from cds import __version__, clock, pipeline, rulebook
 from cds.engine.durable import CompileLimit
 from cds.hooks.request import RequestRefused, parse, request
 from cds.rulefile.problems import RulesRefused
-from cds.settings import SettingRefused, Settings, instant, refuse_open_doors, zone
+from cds.settings import MAX_BODY, SettingRefused, Settings, instant, refuse_open_doors, zone
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help="Decision support for ketamine therapy: a CDS Hooks service driven by rule files.")
 
 RulesOption = Annotated[Optional[list[Path]], typer.Option("--rules", envvar="CDS_RULES", help="Rulebook folder; repeat for further folders. Default: the shipped rulebook.")]
@@ -45,7 +45,7 @@ def serve(
     workers: Annotated[int, typer.Option(envvar="CDS_WORKERS", min=1, max=64, help="Worker processes.")] = 1,
     as_of: AsOfOption = None,
     time_zone: ZoneOption = "UTC",
-    max_body: Annotated[int, typer.Option(envvar="CDS_MAX_BODY", min=1000, help="Largest request body in bytes.")] = Settings.max_body,
+    max_body: Annotated[int, typer.Option(envvar="CDS_MAX_BODY", min=1000, help="Largest request body in bytes.")] = MAX_BODY,
     engine: Annotated[bool, typer.Option("--engine/--no-engine", envvar="CDS_ENGINE", help="Use durable-rules beside the reference evaluator.")] = True,
     cors_origin: Annotated[Optional[list[str]], typer.Option(envvar="CDS_CORS_ORIGIN", help="Browser origin that may call; repeat. Default: any.")] = None,
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, tzinfo
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from cds.engine.plan import Plan, plan
 from cds.facts import orders
 from cds.facts.gather import gather
 from cds.facts.medications import Asked
-from cds.facts.model import PatientFacts
+from cds.facts.model import Order, PatientFacts
 from cds.fhir.bundles import Chart, chart
 from cds.hooks import order_select
 from cds.hooks.request import ORDER_HOOKS, HookRequest
@@ -88,7 +88,7 @@ def decide(request: HookRequest, ready: Ready, now: datetime, zone: tzinfo, new_
         found = chart(request.prefetch, request.patient_id)
     facts = gather(request, drafts, found, book.recogniser, asked, book.book.scope, book.drugs)
     if not facts.orders:
-        return _no_treatment(facts, ready, told)
+        return _no_treatment(facts, ready, new_identifier)
     return _evaluated(facts, ready, new_identifier)
 
 
@@ -117,11 +117,14 @@ def _nothing_to_read(why: str, told: Told) -> Decision:
     return Decision([card], answered)
 
 
-def _no_treatment(facts: PatientFacts, ready: Ready, told: Told) -> Decision:
-    """Patient-view without ketamine in the chart: silent where the medication list was read, else it says so."""
-    if facts.lists["medications"].read and not facts.unclassified:
+def _no_treatment(facts: PatientFacts, ready: Ready, new_identifier: Callable[[], str]) -> Decision:
+    """Patient-view without ketamine in the chart: silent where the medication list was read, else it says that it was not."""
+    state = facts.lists["medications"]
+    if state.read and not facts.unclassified:
         return Decision([], _none_apply(ready), facts=facts)
-    return Decision([], _none_apply(ready), facts=facts)
+    reason = state.reason or f"{len(facts.unclassified)} medications could not be classified"
+    stand_in = Order("chart", "ketamine treatment", "ketamine treatment", {}, unclear=reason, draft=False)
+    return replace(_evaluated(replace(facts, orders=(stand_in,)), ready, new_identifier), evaluable=True)
 
 
 def _none_apply(ready: Ready) -> dict[str, dict[str, Any]]:

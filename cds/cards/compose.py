@@ -80,7 +80,8 @@ def _not_checked(open_ones: list[Finding], told: Told) -> dict[str, Any]:
     if things:
         summary = "Not fully checked, missing: " + "; ".join(plain(thing, 60) for thing in things)
         if told.orders and all(order.unclear for order in told.orders):
-            summary = "Ketamine check could not run: the drug of the order cannot be read"
+            summary = "Ketamine check could not run: " + ("the drug of the order cannot be read" if told.orders[0].draft else
+                                                          "treatment with ketamine cannot be seen, medication list not readable")
     else:
         summary = "To be checked on the day: " + ", ".join(dict.fromkeys(line.thing for line in lines))
     return _frame(shortened(summary, MAX_SUMMARY), show, detail.not_checked(lines, told.rulebook), open_ones, told)

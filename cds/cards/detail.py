@@ -80,7 +80,7 @@ def open_lines(open_ones: Sequence[Finding], unreadable: Iterable[Unreadable], o
     gathered: dict[tuple[str, bool], tuple[dict[str, None], dict[str, None], list[bool]]] = {}
     found = [(missing, rules) for missing, rules in missing_lines(open_ones).items()]
     found += [(Missing(LISTS[one.list], f"{one.what} ({one.ref})" if one.ref else one.what, unreadable=True), []) for one in unreadable]
-    found += [(Missing(f"order {order.ref}", order.unclear, unreadable=True), []) for order in orders if order.unclear]
+    found += [(Missing(order.what, order.unclear, unreadable=True), []) for order in orders if order.unclear]
     for missing, rules in found:
         reasons, kept, unread = gathered.setdefault((missing.thing, missing.on_the_day), ({}, {}, []))
         reasons[missing.reason] = None

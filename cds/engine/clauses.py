@@ -59,7 +59,7 @@ def of_order(clause: Clause, order: Order, facts: PatientFacts, terms: Terms) ->
         assert isinstance(clause.head, str)
         return measured.on_the_day(clause.head, terms)
     if order.unclear and clause.verb != "ordering":
-        return Answer(UNKNOWN, (), (Missing(f"order {order.ref}", order.unclear, unreadable=True),))
+        return Answer(UNKNOWN, (), (Missing(order.what, order.unclear, unreadable=True),))
     answer = _ORDER[clause.verb](clause, order, facts, terms)
     head = clause.head
     if order.ahead and isinstance(head, Comparison) and head.amount.dimension in ("dose", "dose rate"):

@@ -22,7 +22,7 @@ _AT_ONCE = Fraction(10**9)  # the rate of a push: above every limit
 def ordering(clause: Clause, order: Order) -> Answer:
     """The order is for a drug of a term, by a route, for a reason.  A racemic order without a route is read as intravenous."""
     if order.unclear:
-        return Answer(UNKNOWN, (), (Missing(f"order {order.ref}", order.unclear, unreadable=True),))
+        return Answer(UNKNOWN, (), (Missing(order.what, order.unclear, unreadable=True),))
     if clause.head not in order.terms:
         return FLAT_NO
     wanted = clause.word("for")

@@ -124,6 +124,11 @@ class Order:
     unclear: str = ""
     draft: bool = True
 
+    @property
+    def what(self) -> str:
+        """What is unclear, for people: the draft order, or the list that should show the treatment."""
+        return f"order {self.ref}" if self.draft else LISTS["medications"]
+
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:

@@ -1,0 +1,33 @@
+"""Counters for operators, without any patient, user or token in a label; correct with several workers."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+from prometheus_client import REGISTRY as DEFAULT
+
+from cds.cards.findings import Finding
+
+_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+
+REQUESTS = Counter("cds_requests_total", "Calls of a service by HTTP status.", ["service", "status"])
+SECONDS = Histogram("cds_request_seconds", "Time from the whole body to the response.", ["service"], buckets=_SECONDS)
+FINDINGS = Counter("cds_findings_total", "Findings on returned cards.", ["rule", "answer", "indicator"])
+ENGINE = Counter("cds_engine_events_total", "Faults of the inference engine and disagreements with the reference.", ["kind"])
+
+
+def count(found: Iterable[Finding]) -> None:
+    """Count the findings of one response."""
+    for one in found:
+        FINDINGS.labels(one.verdict.rule.id, one.verdict.answer, one.show).inc()
+
+
+def exposition() -> tuple[bytes, str]:
+    """The metrics of all workers in Prometheus' text form, and its content type."""
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):
+        registry = CollectorRegistry()
+        multiprocess.MultiProcessCollector(registry)
+        return generate_latest(registry), CONTENT_TYPE_LATEST
+    return generate_latest(DEFAULT), CONTENT_TYPE_LATEST

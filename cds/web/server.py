@@ -1,0 +1,87 @@
+"""Start the service: check the rulebook first, say where it listens, hand over to uvicorn."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import shlex
+import socket
+import tempfile
+
+import uvicorn
+from rich.console import Console
+
+from cds import clock, pipeline
+from cds.pipeline import Ready
+from cds.settings import SettingRefused, Settings, to_environment
+
+_TRY = {
+    "hook": "order-sign", "hookInstance": "try-1",
+    "context": {"userId": "Practitioner/1", "patientId": "1", "draftOrders": {"resourceType": "Bundle", "entry": [
+        {"resource": {"resourceType": "MedicationRequest", "id": "draft-1", "status": "draft", "intent": "order",
+                      "medicationCodeableConcept": {"text": "ketamine 40 mg IV"}, "subject": {"reference": "Patient/1"}}},
+        {"resource": {"resourceType": "MedicationRequest", "id": "draft-2", "status": "draft", "intent": "order",
+                      "medicationCodeableConcept": {"text": "theophylline"}, "subject": {"reference": "Patient/1"}}}]}},
+}
+
+
+def run(settings: Settings) -> int:
+    """Serve until stopped; RulesRefused or SettingRefused before anything listens."""
+    _refuse_taken_port(settings)
+    ready = pipeline.prepare(settings.rules, (settings.as_of or clock.now()).date(), settings.engine)
+    _announce(settings, ready)
+    log = {"log_level": "warning", "access_log": False, "server_header": False, "timeout_keep_alive": 30}
+    if settings.workers == 1:
+        from cds.web.app import build
+        calm_collector()
+        uvicorn.run(build(ready, settings), host=settings.host, port=settings.port, **log)
+        return 0
+    if ready.inference is not None:
+        ready.inference.close()
+    with tempfile.TemporaryDirectory(prefix="cds-metrics-") as folder:
+        os.environ.update(to_environment(settings), PROMETHEUS_MULTIPROC_DIR=folder)
+        uvicorn.run("cds.web.server:worker", factory=True, host=settings.host, port=settings.port, workers=settings.workers, **log)
+    return 0
+
+
+def worker():
+    """The application of one of several workers."""
+    from cds.web.app import create
+    app = create()
+    calm_collector()
+    return app
+
+
+def calm_collector() -> None:
+    """The rulebook lives as long as the process: keep the collector from walking it for every large request."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
+def _refuse_taken_port(settings: Settings) -> None:
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise SettingRefused(f"--port: cannot listen on {settings.host} port {settings.port} ({error.strerror}); choose another port") from None
+
+
+def _announce(settings: Settings, ready: Ready) -> None:
+    host = f"[{settings.host}]" if ":" in settings.host else settings.host
+    base = f"http://{host}:{settings.port}/cds-services"
+    book = ready.rulebook
+    console = Console(highlight=False, soft_wrap=True)
+    engine = "durable-rules, checked against the reference evaluator" if ready.inference else f"reference evaluator only ({ready.engine_note})"
+    console.print(f"[bold]ketamine-cds[/] · rulebook {book.book.version}, {len(book.rules)} rules, awaiting clinical sign-off · {book.hash[:23]}…")
+    console.print(f"Engine: {engine}")
+    if settings.as_of:
+        console.print(f"Judging as of {settings.as_of.isoformat()}, not by the clock.")
+    console.print("Unauthenticated calls are accepted because this is a loopback address.")
+    console.print(f"Discovery: [bold]{base}[/]")
+    console.print("Try it (ketamine and theophylline ordered together):")
+    body = json.dumps(_TRY, separators=(",", ":"))
+    print(f"  curl -s -H 'Content-Type: application/json' {base}/ketamine-order-sign -d {shlex.quote(body)}", flush=True)
