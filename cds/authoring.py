@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cds import clock, pipeline, rulebook
+from cds.engine.durable import CompileLimit
 from cds.engine.explain import SOFT, UNKNOWN, WORDS, YES, Step, steps
 from cds.engine.plan import plan
 from cds.examples.run import Outcome, run, uncovered
@@ -45,7 +46,11 @@ def check(folders: Sequence[Path], console: Console) -> Checked:
     outcomes: list[Outcome] = []
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         for rule in progress.track(book.rules, description="Examples"):
-            mine = list(run((rule,), book, problems))
+            try:
+                mine = list(run((rule,), book, problems))
+            except CompileLimit as limit:
+                problems.append(Problem(rule.node.key_place("met_when"), "too-long", str(limit), "Split the rule into smaller rules."))
+                continue
             outcomes += mine
             problems += [one.problem() for one in mine if not one.passed]
             if rule.status == "active":

@@ -22,7 +22,10 @@ class SettingRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Where the service listens, which rulebook it serves, and the instant and time zone it judges by."""
+    """Where the service listens, which rulebook it serves, and the instant and time zone it judges by.
+
+    `stuck_after` is the number of seconds without a turn of the event loop after which a worker ends itself.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8080
@@ -33,6 +36,7 @@ class Settings:
     max_body: int = MAX_BODY
     engine: bool = True
     cors: tuple[str, ...] = ("*",)
+    stuck_after: float = 30.0
 
 
 def to_environment(settings: Settings) -> dict[str, str]:
@@ -41,7 +45,7 @@ def to_environment(settings: Settings) -> dict[str, str]:
         "CDS_HOST": settings.host, "CDS_PORT": str(settings.port), "CDS_RULES": os.pathsep.join(map(str, settings.rules)),
         "CDS_WORKERS": str(settings.workers), "CDS_AS_OF": settings.as_of.isoformat() if settings.as_of else "",
         "CDS_TIME_ZONE": str(settings.zone), "CDS_MAX_BODY": str(settings.max_body), "CDS_ENGINE": "on" if settings.engine else "off",
-        "CDS_CORS_ORIGIN": " ".join(settings.cors),
+        "CDS_CORS_ORIGIN": " ".join(settings.cors), "CDS_STUCK_AFTER": str(settings.stuck_after),
     }
 
 
@@ -52,7 +56,7 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         get("CDS_HOST", "127.0.0.1"), int(get("CDS_PORT", "8080")),
         tuple(Path(part) for part in get("CDS_RULES", "").split(os.pathsep) if part), int(get("CDS_WORKERS", "1")),
         instant(get("CDS_AS_OF") or None), zone(get("CDS_TIME_ZONE", "UTC")), int(get("CDS_MAX_BODY", str(MAX_BODY))),
-        get("CDS_ENGINE", "on") != "off", tuple(get("CDS_CORS_ORIGIN", "*").split()))
+        get("CDS_ENGINE", "on") != "off", tuple(get("CDS_CORS_ORIGIN", "*").split()), float(get("CDS_STUCK_AFTER", "30")))
 
 
 def instant(text: str | None) -> datetime | None:

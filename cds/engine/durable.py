@@ -182,7 +182,7 @@ class Inference:
                  engine: ModuleType | None = _engine, deadline: float = DEADLINE) -> None:
         """Compile and warm up.  CompileLimit when a conclusion is too large, EngineFault when the engine fails."""
         if engine is None:
-            raise EngineFault(_missing)
+            raise EngineFault(_missing or "there is no engine")
         self.faults = 0
         self.length = 1 + max((clause for _, formula in conclusions for clause in clauses(formula)), default=-1)
         self._engine, self._deadline, self._lock = engine, deadline, Lock()

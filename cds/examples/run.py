@@ -13,7 +13,7 @@ from cds.engine.plan import Plan, plan
 from cds.examples import chart
 from cds.facts.model import PatientFacts
 from cds.rulebook import Rulebook
-from cds.rulefile.problems import Problem
+from cds.rulefile.problems import Problem, RulesRefused
 from cds.rulefile.rule import Example, Rule
 
 
@@ -71,6 +71,15 @@ def outcome(rule: Rule, example: Example, facts: PatientFacts, compiled: Plan, i
         return Outcome(rule, example, NOT_APPLICABLE, "", facts, None, None)
     verdict = evaluations[0].verdicts[0]
     return Outcome(rule, example, verdict.answer, verdict.show, facts, evaluations[0], verdict)
+
+
+def prove(book: Rulebook) -> None:
+    """Hold every rule in force against its own examples; RulesRefused names those that fail."""
+    problems: list[Problem] = []
+    outcomes = list(run(book.rules, book, problems))
+    problems += [one.problem() for one in outcomes if not one.passed]
+    if problems:
+        raise RulesRefused(problems)
 
 
 def uncovered(rule: Rule, outcomes: Iterable[Outcome]) -> list[Problem]:

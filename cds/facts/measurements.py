@@ -33,8 +33,7 @@ def measurements(chart: Chart, recogniser: Recogniser, zone: tzinfo) -> tuple[li
     unread: list[str] = []
     for resource in chart.resources.get("Observation", ()):
         for holder in (resource, *read.listed(resource.get("component"))):
-            codings, _ = read.concept(holder.get("code"))
-            terms = recogniser.measurement(codings)
+            terms = recogniser.measurement(*read.concept(holder.get("code")))
             if terms and any(key in holder for key in ("valueQuantity", "valueInteger", "valueString", "dataAbsentReason", "valueDecimal")):
                 if read.status(resource) not in _FINAL:
                     continue

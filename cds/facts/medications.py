@@ -100,6 +100,8 @@ def _medication(resource: Mapping[str, Any], kind: str, known: Recognised, asked
         state, doubts, ended = ENDED, (), ended or started
     else:
         state, doubts = _state(status, ended, last, asked)
+        if started is not None and ended is not None and ended.latest < started.earliest:
+            state, doubts = POSSIBLE, ("recorded as ended before it began",)
     if known.conflict:
         doubts = (*doubts, known.conflict)
     return Medication(read.name(resource), known.name, _text(resource, known, status, state, started, ended), known.terms,

@@ -71,9 +71,10 @@ def _take(found: Chart, value: object, wanted: str, patient_id: str) -> Received
         return _take_bundle(found, value, wanted, patient_id)
     if not isinstance(kind, str):
         return Received(False, "sent in a form that is not FHIR")
+    strangers = found.other_patients
     add(found, value, None, patient_id)
     if kind == wanted == "Patient":
-        return Received(True)
+        return Received(found.other_patients == strangers, "sent for another patient")
     return Received(False, f"a single {kind[:40]} was sent instead of a list" if kind == wanted else f"a {kind[:40]} was sent instead")
 
 
@@ -84,7 +85,7 @@ def _take_bundle(found: Chart, bundle: Mapping[str, Any], wanted: str, patient_i
     if not isinstance(entries, list):
         return Received(False, "sent in a form that is not FHIR")
     matches = others = odd = 0
-    failed = ""
+    failed, strangers = "", found.other_patients
     for entry in entries:
         resource = entry.get("resource") if type(entry) is dict else None
         if type(resource) is not dict:
@@ -99,6 +100,8 @@ def _take_bundle(found: Chart, bundle: Mapping[str, Any], wanted: str, patient_i
         add(found, resource, entry.get("fullUrl"), patient_id)
     if failed:
         return Received(False, f"the EHR answered with an error{failed}".rstrip())
+    if found.other_patients > strangers:
+        return Received(False, "held records of another patient")
     if odd:
         return Received(False, f"{odd} {'entry' if odd == 1 else 'entries'} held no resource")
     if others and not matches:

@@ -42,7 +42,8 @@ class Recogniser:
         self._snomed = _by_code(terms, lambda term: term.snomed)
         self._loinc = _by_code(terms, lambda term: term.loinc)
         self._condition_words = Words({name: term.name for term in terms.values() if term.kind == CONDITION for name in term.names}
-                                      | {name: "" for term in terms.values() for name in term.not_names})
+                                      | {name: "" for term in terms.values() if term.kind == CONDITION for name in term.not_names})
+        self._measurement_names = {name.casefold(): term.name for term in terms.values() if term.kind == MEASUREMENT for name in term.names}
         self._medications: dict[tuple, Recognised] = {}
         self._conditions: dict[tuple, Recognised] = {}
 
@@ -136,18 +137,28 @@ class Recogniser:
                 if said and not is_negated(said):
                     for name in self._condition_words.find(said).values:
                         self._raise(terms, name, "text") if name else None
-        return Recognised(terms, name=label or next((code for _, code, _ in codings if code), ""), named=bool(label or codings),
+        known_system = any(code and system.replace(" ", "") in ICD10 | SNOMED for system, code, _ in codings)
+        return Recognised(terms, name=label or next((code for _, code, _ in codings if code), ""), named=bool(label) or known_system,
                           history=is_history(label), acute=frozenset(acute))
 
     def _raise(self, terms: dict[str, str], name: str, how: str) -> None:
         for above in self._above[name]:
             terms.setdefault(above, how)
 
-    def measurement(self, codings: tuple[Coding, ...]) -> tuple[str, ...]:
-        """The measurement terms of an observation code."""
+    def measurement(self, codings: tuple[Coding, ...], text: str) -> tuple[str, ...]:
+        """The measurement terms of an observation: by LOINC code, else by a name that says nothing more."""
+        coded = False
         for system, code, _ in codings:
-            if system.strip() in LOINC and code.strip() in self._loinc:
-                return tuple(name for direct in self._loinc[code.strip()] for name in self._above[direct])
+            if system.strip() in LOINC:
+                coded = True
+                if code.strip() in self._loinc:
+                    return tuple(name for direct in self._loinc[code.strip()] for name in self._above[direct])
+        if coded:
+            return ()
+        for label in (text, *(display for _, _, display in codings)):
+            direct = self._measurement_names.get(" ".join(label.casefold().split()))
+            if direct:
+                return self._above[direct]
         return ()
 
 

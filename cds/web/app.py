@@ -25,6 +25,7 @@ from cds.pipeline import Decision, Ready
 from cds.settings import Settings, from_environment
 from cds.web import discovery, limits, metrics
 from cds.web.openapi import document
+from cds.web.watchdog import watched
 
 LOG = logging.getLogger("cds")
 _HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
@@ -67,7 +68,7 @@ def build(ready: Ready, settings: Settings) -> Starlette:
     cors = Middleware(CORSMiddleware, allow_origins=list(settings.cors), allow_methods=["GET", "POST"],
                       allow_headers=["Authorization", "Content-Type"], max_age=600)
     handlers: dict[Any, Any] = {HTTPException: _http_error, Exception: _unexpected}
-    return Starlette(routes=routes, middleware=[cors], exception_handlers=handlers)
+    return Starlette(routes=routes, middleware=[cors], exception_handlers=handlers, lifespan=lambda _: watched(settings.stuck_after))
 
 
 def _fixed(content: bytes) -> Callable[[Request], Awaitable[Response]]:

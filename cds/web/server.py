@@ -13,6 +13,7 @@ import uvicorn
 from rich.console import Console
 
 from cds import clock, pipeline
+from cds.examples.run import prove
 from cds.pipeline import Ready
 from cds.settings import SettingRefused, Settings, to_environment
 
@@ -30,6 +31,7 @@ def run(settings: Settings) -> int:
     """Serve until stopped; RulesRefused or SettingRefused before anything listens."""
     _refuse_taken_port(settings)
     ready = pipeline.prepare(settings.rules, (settings.as_of or clock.now()).date(), settings.engine)
+    prove(ready.rulebook)
     _announce(settings, ready)
     log = {"log_level": "warning", "access_log": False, "server_header": False, "timeout_keep_alive": 30}
     if settings.workers == 1:
