@@ -12,6 +12,7 @@ from cds import rulebook as books
 from cds.cards.compose import Told, compose, could_not_run
 from cds.cards.findings import Finding, answers, findings
 from cds.engine import durable
+from cds.engine.canary import canary
 from cds.engine.evaluate import Evaluation, evaluate
 from cds.engine.plan import Plan, plan
 from cds.facts import orders
@@ -62,10 +63,14 @@ def prepare(folders: Sequence[Path], today: date, use_engine: bool = True, draft
     compiled = plan(book.rules)
     if not use_engine:
         return Ready(book, compiled, None, "switched off")
-    reason = durable.why_unavailable() or durable.canary(compiled.conclusions)
-    if reason:
-        return Ready(book, compiled, None, reason)
-    return Ready(book, compiled, durable.Inference(compiled.conclusions))
+    durable.compiled(compiled.conclusions)
+    reason = durable.why_unavailable() or canary(compiled.conclusions)
+    if not reason:
+        try:
+            return Ready(book, compiled, durable.Inference(compiled.conclusions))
+        except durable.EngineFault as fault:
+            reason = str(fault)
+    return Ready(book, compiled, None, reason)
 
 
 def decide(request: HookRequest, ready: Ready, now: datetime, zone: tzinfo, new_identifier: Callable[[], str]) -> Decision:

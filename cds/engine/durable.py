@@ -8,7 +8,6 @@ at a time, one live session per handle, far below the sizes at which it crashes 
 from __future__ import annotations
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -18,7 +17,7 @@ from threading import Lock
 from time import monotonic
 from types import ModuleType
 
-from cds.engine.formula import NO, SOFT, UNKNOWN, YES, All, Any, Formula, Literal, clauses, value
+from cds.engine.formula import NO, SOFT, UNKNOWN, YES, Any, Formula, Literal, clauses
 
 try:
     import durable_rules_engine as _engine
@@ -151,6 +150,19 @@ def _rulesets(names: Sequence[str], serving: dict[Way, list[int]]) -> Iterator[_
             yield _ruleset(plane, shard, serving)
 
 
+def compiled(conclusions: Sequence[tuple[str, Formula]]) -> tuple[list[int], list[_Ruleset]]:
+    """Constant conclusions and the text of every rule set, before the C engine sees any.  CompileLimit when one is too large."""
+    constants = [NO] * len(conclusions)
+    serving: dict[Way, list[int]] = {}
+    for index, (name, formula) in enumerate(conclusions):
+        for way in _ways(name, formula):
+            if way:
+                serving.setdefault(way, []).append(index)
+            else:  # always met, for which the engine has no rule
+                constants[index] = YES
+    return constants, [*_rulesets([name for name, _ in conclusions], serving)]
+
+
 def _session(engine: ModuleType, handle: int, known: dict[str, list[int]], texts: list[str], until: float) -> set[str]:
     """The engine rules that fire on some facts, in a session of its own; a fault leaves that session undeleted."""
     for text in texts:
@@ -186,15 +198,7 @@ class Inference:
         self.faults = 0
         self.length = 1 + max((clause for _, formula in conclusions for clause in clauses(formula)), default=-1)
         self._engine, self._deadline, self._lock = engine, deadline, Lock()
-        self._constants = [NO] * len(conclusions)
-        serving: dict[Way, list[int]] = {}
-        for index, (name, formula) in enumerate(conclusions):
-            for way in _ways(name, formula):
-                if way:
-                    serving.setdefault(way, []).append(index)
-                else:  # always met, for which the engine has no rule
-                    self._constants[index] = YES
-        self._rulesets = [*_rulesets([name for name, _ in conclusions], serving)]
+        self._constants, self._rulesets = compiled(conclusions)
         self._pool: SimpleQueue[list[int] | None] = SimpleQueue()  # handles of the rule sets, if built
         self._places = range(handles)
         for _ in self._places:
@@ -202,13 +206,18 @@ class Inference:
         for _ in self._places:  # takes each place in turn
             self.infer([NO] * self.length)
 
+    @property
+    def switched_off(self) -> bool:
+        """Whether it failed too often to be asked again."""
+        return self.faults >= MAX_FAULTS
+
     def infer(self, answers: Sequence[int]) -> list[int]:
         """The value (0 to 3) of each conclusion, given one answer per clause number.
 
         EngineFault when the engine misbehaves or is late, when it has done so MAX_FAULTS times, and (not counted) when
         no handle comes free in time; after close() none ever does.
         """
-        if self.faults >= MAX_FAULTS:
+        if self.switched_off:
             raise EngineFault(f"switched off after {MAX_FAULTS} faults")
         try:
             handles = self._pool.get(timeout=self._deadline)
@@ -257,43 +266,3 @@ class Inference:
             for _ in self._places:
                 for handle in self._pool.get(timeout=self._deadline) or ():
                     self._engine.delete_ruleset(handle)
-
-
-def canary(conclusions: Sequence[tuple[str, Formula]], timeout: float = 10.0) -> str | None:
-    """Try the conclusions in a child process, where a crash or a freeze does no harm: what went wrong, or None."""
-    import signal
-    import subprocess  # not needed by the child, which must start quickly
-    from pathlib import Path
-
-    packed = json.dumps(conclusions, default=lambda f: {type(f).__name__: [getattr(f, each) for each in f.__slots__]})
-    try:
-        child = subprocess.run([sys.executable, "-m", "cds.engine.durable"], cwd=Path(__file__).parents[2], text=True,
-                               input=packed, capture_output=True, timeout=timeout)
-    except subprocess.TimeoutExpired:
-        return f"the engine did not finish within {timeout:g} s"
-    if child.returncode < 0:
-        return f"the engine crashed: {signal.strsignal(-child.returncode)}"
-    said = (child.stdout.strip() or child.stderr.strip() or "the trial said nothing").splitlines()[-1]
-    return None if said == "fine" else said
-
-
-def _trial() -> str:
-    """What the child process does: the conclusions on standard input, engine against reference."""
-    kinds = {"Literal": Literal, "All": All, "Any": Any}
-    conclusions = json.load(sys.stdin, object_hook=lambda part: next(kinds[kind](*part[kind]) for kind in part))
-    inference = Inference(conclusions, handles=1)
-    samples = [[answer] * inference.length for answer in (NO, UNKNOWN, SOFT, YES)]
-    mixed = [pow(3, power, 65537) for power in range(20 * inference.length)]  # without order, but always the same
-    samples += [[n % 4 if n // 4 % sparse == 0 else NO for n in mixed[sparse - 1::20]] for sparse in range(1, 21)]
-    for answers in samples:
-        for (name, formula), found in zip(conclusions, inference.infer(answers)):
-            if found != value(formula, answers):
-                return f"{name}: the engine says {found}, the reference {value(formula, answers)}"
-    return "fine"
-
-
-if __name__ == "__main__":
-    try:
-        print(_trial())
-    except (CompileLimit, EngineFault) as refused:
-        print(refused)

@@ -19,7 +19,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from cds import clock, pipeline
-from cds.engine.durable import MAX_FAULTS
 from cds.hooks.request import HOOKS, RequestRefused, parse, request
 from cds.pipeline import Decision, Ready
 from cds.settings import Settings, from_environment
@@ -46,7 +45,7 @@ class _State:
         if self.disagreed:
             return "disagreeing"
         inference = self.ready.inference
-        return "durable-rules" if inference is not None and inference.faults < MAX_FAULTS else "reference only"
+        return "durable-rules" if inference is not None and not inference.switched_off else "reference only"
 
 
 def create() -> Starlette:
