@@ -36,6 +36,11 @@ class Ready:
     inference: durable.Inference | None
     engine_note: str = ""
 
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The terms looked for in charts: those of clauses, and the drugs the rulebook is about."""
+        return self.plan.wanted | {self.rulebook.book.scope}
+
 
 @dataclass(frozen=True, slots=True)
 class Decision:
@@ -91,7 +96,8 @@ def decide(request: HookRequest, ready: Ready, now: datetime, zone: tzinfo, new_
             return _nothing_to_read("no order could be read", told) if unread else Decision([], _none_apply(ready))
     else:
         found = chart(request.prefetch, request.patient_id)
-    facts = gather(request, drafts, found, book.recogniser, asked, book.book.scope, book.drugs)
+    facts = gather(request, drafts, found, book.recogniser, asked, book.book.scope, book.drugs,
+                   ready.wanted)
     if not facts.orders:
         return _no_treatment(facts, ready, new_identifier)
     return _evaluated(facts, ready, new_identifier)

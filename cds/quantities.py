@@ -7,7 +7,7 @@ it.  Every dimension has one internal unit, the first one named in `UNITS`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 _F = Fraction
@@ -49,11 +49,11 @@ class Quantity:
     number: Fraction
     unit: str
     dimension: str
+    value: Fraction = field(init=False, compare=False)
+    """The amount in the internal unit of its dimension."""
 
-    @property
-    def value(self) -> Fraction:
-        """The amount in the internal unit of its dimension."""
-        return self.number * UNITS[self.dimension][self.unit]
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "value", self.number * UNITS[self.dimension][self.unit])
 
     def __str__(self) -> str:
         unit = self.unit

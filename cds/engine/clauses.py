@@ -27,12 +27,12 @@ _PATIENT: dict[str, Callable[[Clause, PatientFacts, Terms], Answer]] = {
     "sex": lambda clause, facts, terms: measured.sex(clause, facts),
     "at": lambda clause, facts, terms: FLAT_YES if facts.hook == clause.head else FLAT_NO,
 }
-_ORDER: dict[str, Callable[[Clause, Order, PatientFacts, Terms], Answer]] = {
-    "ordering": lambda clause, order, facts, terms: ordered.ordering(clause, order),
+_ORDER: dict[str, Callable[[Clause, Order, PatientFacts, ordered.Memo], Answer]] = {
+    "ordering": lambda clause, order, facts, memo: ordered.ordering(clause, order),
     "order_dose": ordered.order_dose,
     "order_rate": ordered.order_rate,
-    "order_duration": lambda clause, order, facts, terms: ordered.order_duration(clause, order),
-    "order_strength": lambda clause, order, facts, terms: ordered.order_strength(clause, order),
+    "order_duration": lambda clause, order, facts, memo: ordered.order_duration(clause, order),
+    "order_strength": lambda clause, order, facts, memo: ordered.order_strength(clause, order),
 }
 _MEASURING = ("measured", "not_measured")
 assert _PATIENT.keys() | _ORDER.keys() == VERBS.keys()
@@ -53,14 +53,17 @@ def of_patient(clause: Clause, facts: PatientFacts, terms: Terms) -> Answer:
     return _PATIENT[clause.verb](clause, facts, terms)
 
 
-def of_order(clause: Clause, order: Order, facts: PatientFacts, terms: Terms) -> Answer:
-    """The answer of a clause for one order; for an order signed ahead a passed check of mg/kg is left to the day."""
+def of_order(clause: Clause, order: Order, facts: PatientFacts, terms: Terms, memo: ordered.Memo) -> Answer:
+    """The answer of a clause for one order; for an order signed ahead a passed check of mg/kg is left to the day.
+
+    `memo` is shared by all clauses of that order.
+    """
     if clause.verb in _MEASURING:
         assert isinstance(clause.head, str)
         return measured.on_the_day(clause.head, terms)
     if order.unclear and clause.verb != "ordering":
         return Answer(UNKNOWN, (), (Missing(order.what, order.unclear, unreadable=True),))
-    answer = _ORDER[clause.verb](clause, order, facts, terms)
+    answer = _ORDER[clause.verb](clause, order, facts, memo)
     head = clause.head
     if order.ahead and isinstance(head, Comparison) and head.amount.dimension in ("dose", "dose rate"):
         if answer.value == NO:

@@ -45,7 +45,7 @@ def decide(ready: RulePlan, plan: Plan, answers: Sequence[Answer], values: Seque
     applies = value(ready.applies, values)
     if applies == NO:
         return Verdict(rule, NOT_APPLICABLE)
-    read = _Reading(plan, answers, values)
+    read = _Reading(plan, answers)
     most = YES if applies == YES else SOFT
     found = [min(most, *(conclusions[one] for one in level.conclusions)) for level in ready.levels]
     reached = max([min(most, conclusions[ready.met_conclusion]), *found])
@@ -103,19 +103,25 @@ def _shown(level: Level, met: int) -> str:
 class _Reading:
     """Evidence and gaps of a question, read off the clause answers."""
 
-    def __init__(self, plan: Plan, answers: Sequence[Answer], values: Sequence[int]) -> None:
-        self._number, self._answers, self._values = plan.number, answers, values
+    def __init__(self, plan: Plan, answers: Sequence[Answer]) -> None:
+        self._number, self._answers = plan.number, answers
+        self._known: dict[int, int] = {}
 
     def of(self, clause: Clause) -> Answer:
         return self._answers[self._number[clause]]
 
     def value(self, question: Question) -> int:
-        if isinstance(question, Ask):
-            found = self.of(question.clause).value
-        else:
-            parts = [self.value(part) for part in question.parts]
-            found = min(parts) if question.kind == "all" else max(parts) if question.kind == "any" else NEGATED[max(parts)]
-        return min([found, *(NEGATED[self.value(exempt.question)] for exempt in question.unless)])
+        found = self._known.get(id(question))
+        if found is None:
+            if isinstance(question, Ask):
+                found = self.of(question.clause).value
+            else:
+                parts = [self.value(part) for part in question.parts]
+                found = min(parts) if question.kind == "all" else max(parts) if question.kind == "any" else NEGATED[max(parts)]
+            for exempt in question.unless:
+                found = min(found, NEGATED[self.value(exempt.question)])
+            self._known[id(question)] = found
+        return found
 
     def because(self, question: Question) -> tuple[Because, ...]:
         return tuple(dict.fromkeys(one for answer in self._supporting(question) for one in answer.because))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cds.engine import clauses
+from cds.engine import clauses, ordered
 from cds.engine.answers import FLAT_NO, Answer, listed
 from cds.engine.crosscheck import cross_check
 from cds.engine.decide import Verdict, decide
@@ -55,8 +55,9 @@ def _patient_answers(plan: Plan, facts: PatientFacts, terms: dict[str, Term]) ->
 def _for_order(plan: Plan, facts: PatientFacts, order: Order, of_patient: list[Answer], inference: Inference | None,
                terms: dict[str, Term]) -> Evaluation:
     answers = list(of_patient)
+    memo: ordered.Memo = {}
     for number in plan.of_order + (plan.measuring if order.ahead else ()):
-        answers[number] = clauses.of_order(plan.clauses[number], order, facts, terms)
+        answers[number] = clauses.of_order(plan.clauses[number], order, facts, terms, memo)
     values = [answer.value for answer in answers]
     checked = cross_check(inference, reference(plan, values), values)
     verdicts = tuple(decide(ready, plan, answers, values, checked.values, checked.disagreeing, facts.hook) for ready in plan.rules)

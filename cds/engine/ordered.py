@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from fractions import Fraction
 
 from cds.engine.answers import FLAT_NO, Answer, Because, Missing
@@ -11,9 +12,11 @@ from cds.facts.model import Dose, Order, PatientFacts
 from cds.quantities import Quantity, decimal, holds, quantity
 from cds.rulefile.language import NOT_READABLE, WITHOUT_STRENGTH
 from cds.rulefile.rule import Clause, Comparison
-from cds.terms.model import Term
 
 WEIGHT = "body-weight"
+_Amount = tuple[Fraction, str] | Missing
+Memo = dict[object, list[_Amount]]
+"""Amounts of one order that were already worked out."""
 _WEIGHT_WITHIN = quantity("90 days")
 _INJECTED = ("intravenous", "intramuscular", "subcutaneous")
 _AT_ONCE = Fraction(10**9)  # the rate of a push: above every limit
@@ -41,7 +44,7 @@ def ordering(clause: Clause, order: Order) -> Answer:
     return Answer(YES, (Because(order.ref, order.text + note, order.terms[clause.head]),))
 
 
-def order_dose(clause: Clause, order: Order, facts: PatientFacts, terms: dict[str, Term]) -> Answer:
+def order_dose(clause: Clause, order: Order, facts: PatientFacts, memo: Memo) -> Answer:
     """A single dose in mg, or in mg/kg with a weight, compares as asked; or it cannot be read at all."""
     if clause.head == WITHOUT_STRENGTH:
         return _without_strength(order)
@@ -49,18 +52,25 @@ def order_dose(clause: Clause, order: Order, facts: PatientFacts, terms: dict[st
         return _not_readable(order)
     wanted = clause.head
     assert isinstance(wanted, Comparison)
-    if wanted.amount.dimension == "mass":
-        return _compare(clause, wanted, [_mass(dose, order, facts, clause) for dose in order.doses], order, "mg")
-    return _compare(clause, wanted, [_per_kg(dose, order, facts, clause, terms) for dose in order.doses], order, "mg/kg")
+    amount, unit = (_mass, "mg") if wanted.amount.dimension == "mass" else (_per_kg, "mg/kg")
+    return _compare(clause, wanted, _remembered(unit, amount, clause, order, facts, memo), order, unit)
 
 
-def order_rate(clause: Clause, order: Order, facts: PatientFacts, terms: dict[str, Term]) -> Answer:
+def _remembered(unit: str, amount: Callable[[Dose, Order, PatientFacts, Clause], _Amount], clause: Clause, order: Order,
+                facts: PatientFacts, memo: Memo) -> list[_Amount]:
+    """The amounts of an order, worked out once for all clauses that compare them."""
+    key = (unit, clause.word("weight_within"))
+    if key not in memo:
+        memo[key] = [amount(dose, order, facts, clause) for dose in order.doses]
+    return memo[key]
+
+
+def order_rate(clause: Clause, order: Order, facts: PatientFacts, memo: Memo) -> Answer:
     """The rate in mg/h, or in mg/kg/h with a weight, compares as asked."""
     wanted = clause.head
     assert isinstance(wanted, Comparison)
-    per_kg = wanted.amount.dimension == "dose rate"
-    amounts = [_rate(dose, order, facts, clause, terms, per_kg) for dose in order.doses]
-    return _compare(clause, wanted, amounts, order, "mg/kg/h" if per_kg else "mg/h")
+    amount, unit = (_rate_per_kg, "mg/kg/h") if wanted.amount.dimension == "dose rate" else (_rate, "mg/h")
+    return _compare(clause, wanted, _remembered(unit, amount, clause, order, facts, memo), order, unit)
 
 
 def order_duration(clause: Clause, order: Order) -> Answer:
@@ -84,8 +94,6 @@ def order_strength(clause: Clause, order: Order) -> Answer:
         return FLAT_NO
     return Answer(YES, (Because(order.ref, f"product of {decimal(order.strength)} mg/mL, no diluent in the order"),))
 
-
-_Amount = tuple[Fraction, str] | Missing
 
 
 def _compare(clause: Clause, wanted: Comparison, amounts: list[_Amount], order: Order, unit: str, scale: Fraction = Fraction(1)) -> Answer:
@@ -121,7 +129,7 @@ def _mass(dose: Dose, order: Order, facts: PatientFacts, clause: Clause) -> _Amo
     return Missing("dose of the order", dose.unreadable or ("volume without a strength" if dose.volume is not None else "not stated"))
 
 
-def _per_kg(dose: Dose, order: Order, facts: PatientFacts, clause: Clause, terms: dict[str, Term]) -> _Amount:
+def _per_kg(dose: Dose, order: Order, facts: PatientFacts, clause: Clause) -> _Amount:
     if dose.per_kg is not None:
         return dose.per_kg, "dose"
     if dose.rate_per_kg is not None and dose.duration is not None:
@@ -133,23 +141,30 @@ def _per_kg(dose: Dose, order: Order, facts: PatientFacts, clause: Clause, terms
     return weight if isinstance(weight, Missing) else (mass[0] / weight[0], f"{decimal(mass[0])} mg / {weight[1]}")
 
 
-def _rate(dose: Dose, order: Order, facts: PatientFacts, clause: Clause, terms: dict[str, Term], per_kg: bool) -> _Amount:
-    if per_kg and dose.rate_per_kg is not None:
-        return dose.rate_per_kg, "rate"
-    if not per_kg and dose.rate is not None:
+def _rate(dose: Dose, order: Order, facts: PatientFacts, clause: Clause) -> _Amount:
+    if dose.rate is not None:
         return dose.rate, "rate"
-    amount = _per_kg(dose, order, facts, clause, terms) if per_kg else _mass(dose, order, facts, clause)
+    return _over_time(_mass(dose, order, facts, clause), _duration(dose, order), "mg")
+
+
+def _rate_per_kg(dose: Dose, order: Order, facts: PatientFacts, clause: Clause) -> _Amount:
+    if dose.rate_per_kg is not None:
+        return dose.rate_per_kg, "rate"
     duration = _duration(dose, order)
+    if isinstance(duration, Missing) and dose.rate is not None:
+        weight = _weight(facts, clause)
+        return weight if isinstance(weight, Missing) else (dose.rate / weight[0], f"{decimal(dose.rate)} mg/h / {weight[1]}")
+    return _over_time(_per_kg(dose, order, facts, clause), duration, "mg/kg")
+
+
+def _over_time(amount: _Amount, duration: _Amount, unit: str) -> _Amount:
     if isinstance(duration, Missing):
-        if per_kg and dose.rate is not None:
-            weight = _weight(facts, clause)
-            return weight if isinstance(weight, Missing) else (dose.rate / weight[0], f"{decimal(dose.rate)} mg/h / {weight[1]}")
         return duration
     if isinstance(amount, Missing):
         return amount
     if not duration[0]:
         return _AT_ONCE, "bolus or push"
-    return amount[0] / duration[0], f"{decimal(amount[0])} {'mg/kg' if per_kg else 'mg'} over {decimal(duration[0] * 60)} min"
+    return amount[0] / duration[0], f"{decimal(amount[0])} {unit} over {decimal(duration[0] * 60)} min"
 
 
 def _duration(dose: Dose, order: Order) -> _Amount:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from cds.engine.clauses import is_about_order, is_measuring
 from cds.engine.formula import All, Any, Formula, Literal, negate
+from cds.rulefile.language import VERBS
 from cds.rulefile.rule import Ask, Clause, Exempt, Group, Question, Rule
 
 
@@ -35,7 +36,7 @@ class RulePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything an evaluation needs; `conclusions` is what both evaluators must agree on."""
+    """Everything an evaluation needs; `conclusions` is what both evaluators must agree on, `wanted` the terms read from charts."""
 
     clauses: tuple[Clause, ...]
     of_patient: tuple[int, ...]
@@ -45,6 +46,7 @@ class Plan:
     conclusions: tuple[tuple[str, Formula], ...]
     number: dict[Clause, int]
     always: frozenset[int]
+    wanted: frozenset[str]
     woken_by: tuple[tuple[int, ...], ...]
 
     def candidates(self, values: Sequence[int]) -> set[int]:
@@ -66,8 +68,14 @@ def plan(rules: Iterable[Rule]) -> Plan:
     return Plan(clauses, tuple(i for i, one in enumerate(clauses) if not is_about_order(one)),
                 tuple(i for i, one in enumerate(clauses) if is_about_order(one)),
                 tuple(i for i, one in enumerate(clauses) if is_measuring(one)), tuple(planned), tuple(conclusions), number,
-                frozenset(i for i, found in enumerate(support) if found is None),
+                frozenset(i for i, found in enumerate(support) if found is None), _wanted(clauses),
                 tuple(tuple(i for i, found in enumerate(support) if found and clause in found) for clause in range(len(clauses))))
+
+
+def _wanted(clauses: Sequence[Clause]) -> frozenset[str]:
+    """The terms that clauses look for in the chart."""
+    heads = [clause.head for clause in clauses if VERBS[clause.verb].reads]
+    return frozenset(name for head in heads for name in (head if isinstance(head, tuple) else (head,)) if isinstance(name, str))
 
 
 def _support(found: Formula) -> frozenset[int] | None:

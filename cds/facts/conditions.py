@@ -23,12 +23,13 @@ _REFUTED = frozenset({"refuted", "entered-in-error"})
 _UNSURE = frozenset({"provisional", "differential", "unconfirmed"})
 
 
-def conditions(chart: Chart, recogniser: Recogniser, zone: tzinfo) -> Iterator[Condition | Mapping[str, Any]]:
-    """Every condition a rule knows; a raw resource comes back where nothing about it can be read."""
+def conditions(chart: Chart, recogniser: Recogniser, zone: tzinfo, wanted: frozenset[str]) -> Iterator[Condition | Mapping[str, Any]]:
+    """Every condition of a wanted term; a raw resource comes back where nothing about it can be read."""
     for resource in chart.resources.get("Condition", ()):
-        codings, said = read.concept(resource.get("code"))
-        known = recogniser.condition(codings, said)
+        known = recogniser.condition(*read.concept(resource.get("code")))
         if known.terms:
+            if wanted.isdisjoint(known.terms):
+                continue
             found = _condition(resource, known, zone)
             if found is not None:
                 yield found

@@ -23,19 +23,19 @@ _Fact = TypeVar("_Fact", Medication, Condition, Measurement, Allergy)
 
 
 def gather(request: HookRequest, drafts: orders.Drafts, found: Chart, recogniser: Recogniser, asked: Asked, scope: str,
-           members: tuple[str, ...]) -> PatientFacts:
-    """The facts of one request: chart, orders and what was missing or unreadable."""
+           members: tuple[str, ...], wanted: frozenset[str]) -> PatientFacts:
+    """The facts of one request: chart entries of the wanted terms, orders, and what was missing or unreadable."""
     unreadable: list[Unreadable] = []
     drugs: list[Medication] = list(drafts.others)
     unclassified: list[str] = []
-    records = list(medications(found, recogniser, asked))
+    records = list(medications(found, recogniser, asked, wanted))
     for resource, known, one in records:
         if one is not None:
             drugs.append(one)
         elif not known.named and counts_at_all(resource):
             unclassified.append(read.name(resource))
     problems: list[Condition] = []
-    for one in conditions(found, recogniser, asked.zone):
+    for one in conditions(found, recogniser, asked.zone, wanted):
         problems.append(one) if isinstance(one, Condition) else unreadable.append(_unread("problem", "conditions", one))
     sensitive: list[Allergy] = []
     for one in allergies(found, recogniser):

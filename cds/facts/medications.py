@@ -39,15 +39,15 @@ def identify(resource: Mapping[str, Any], chart: Chart, recogniser: Recogniser) 
     """What drug a resource is about: own codes, R5 shape, contained, Bundle or prefetched Medication, reference display."""
     concept = resource.get("medicationCodeableConcept")
     ref = resource.get("medicationReference")
-    either = resource.get("medication")
-    if concept is None and ref is None and type(either) is dict:
+    if concept is None and ref is None and type(resource.get("medication")) is dict:
+        either = resource["medication"]
         concept, ref = either.get("concept"), either.get("reference")
         if type(ref) is str:
             ref = either
     if concept is not None:
-        codings, said = read.concept(concept)
-        if codings or said:
-            return recogniser.medication(codings, said)
+        found = read.concept(concept)
+        if found != read.NO_CONCEPT:
+            return recogniser.medication(*found)
     target = medication_resource(resource, ref, chart)
     display = read.text(ref.get("display")) if type(ref) is dict else ""
     codings, said = read.concept(target.get("code")) if target else read.NO_CONCEPT
@@ -71,12 +71,13 @@ def medication_resource(resource: Mapping[str, Any], ref: object, chart: Chart) 
     return chart.by_reference.get(target) or chart.by_reference.get(f"Medication/{read.tail(target)}")
 
 
-def medications(chart: Chart, recogniser: Recogniser, asked: Asked) -> Iterator[tuple[Mapping[str, Any], Recognised, Medication | None]]:
-    """Every drug entry that counts in any way; the Medication is None where only its identity is known."""
+def medications(chart: Chart, recogniser: Recogniser, asked: Asked,
+                wanted: frozenset[str]) -> Iterator[tuple[Mapping[str, Any], Recognised, Medication | None]]:
+    """Every drug entry of a wanted term, and every one that cannot be told; the Medication is None where it does not count."""
     for kind in TYPES:
         for resource in chart.resources.get(kind, ()):
             known = identify(resource, chart, recogniser)
-            if not known.terms and known.named:
+            if known.named and wanted.isdisjoint(known.terms):
                 continue
             yield resource, known, (_medication(resource, kind, known, asked) if known.terms else None)
 

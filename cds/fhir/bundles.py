@@ -34,7 +34,7 @@ class Chart:
     received: dict[str, Received] = field(default_factory=dict)
     by_reference: dict[str, dict[str, Any]] = field(default_factory=dict)
     other_patients: int = 0
-    _seen: set[tuple[str, str]] = field(default_factory=set)
+    seen: dict[str, set[str]] = field(default_factory=dict)
 
 
 NOT_SENT = Received(False, "not sent by the EHR", asked=False)
@@ -120,23 +120,28 @@ def _completeness(bundle: Mapping[str, Any], matches: int) -> Received:
 
 def add(found: Chart, resource: dict[str, Any], full_url: object, patient_id: str) -> None:
     """Put one resource in its place, once, unless it is about another patient."""
-    kind, identity = resource.get("resourceType"), resource.get("id")
+    kind = resource.get("resourceType")
     if type(kind) is not str:
         return
+    identity = resource.get("id")
     if type(identity) is str:
-        if (kind, identity) in found._seen:
+        seen = found.seen.setdefault(kind, set())
+        if identity in seen:
             return
-        found._seen.add((kind, identity))
-    if kind == "Medication":
-        found.by_reference[f"Medication/{identity}"] = resource
-        if isinstance(full_url, str):
+        seen.add(identity)
+    if kind in ("Medication", "Condition"):
+        found.by_reference[f"{kind}/{identity}"] = resource
+        if kind == "Medication" and isinstance(full_url, str):
             found.by_reference[full_url] = resource
-    elif kind == "Condition":
-        found.by_reference[f"Condition/{identity}"] = resource
-    if is_of_another(resource, kind, patient_id):
+    subject = resource.get("subject")
+    if (type(subject) is not dict or subject.get("reference") != f"Patient/{patient_id}") and is_of_another(resource, kind, patient_id):
         found.other_patients += 1
         return
-    found.resources.setdefault(kind, []).append(resource)
+    listed = found.resources.get(kind)
+    if listed is None:
+        found.resources[kind] = [resource]
+    else:
+        listed.append(resource)
 
 
 def is_of_another(resource: Mapping[str, Any], kind: str, patient_id: str) -> bool:

@@ -38,14 +38,21 @@ def concept(value: object) -> Concept:
 
 
 def _concept(value: dict[str, Any]) -> Concept:
-    codings = value.get("coding")
-    if type(codings) is dict:
-        codings = [codings]
+    codings, said = value.get("coding"), value.get("text")
+    said = said.strip() if type(said) is str else ""
     if type(codings) is not list:
-        codings = [value] if "code" in value and type(value["code"]) is str else []
-    found = tuple([(text(one.get("system")), text(one.get("code")), text(one.get("display"))) for one in codings if type(one) is dict])
-    said = value.get("text")
-    return found, said.strip() if type(said) is str else ""
+        if type(codings) is dict:
+            codings = [codings]
+        else:
+            codings = [value] if type(value.get("code")) is str else []
+    return tuple([_coding(one) for one in codings if type(one) is dict]), said
+
+
+def _coding(one: dict[str, Any]) -> Coding:
+    found = one.get("system"), one.get("code"), one.get("display")
+    if type(found[0]) is type(found[1]) is type(found[2]) is str:
+        return found
+    return text(found[0]), text(found[1]), text(found[2])
 
 
 def codes(value: object) -> set[str]:

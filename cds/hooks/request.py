@@ -56,7 +56,8 @@ def parse(body: bytes) -> dict[str, Any]:
         raise RequestRefused("$", f"the body is not valid JSON: {error.msg}, line {error.lineno} column {error.colno}", "structure") from None
     if not isinstance(document, dict):
         raise RequestRefused("$", f"the body is a JSON {_kind(document)}; a CDS Hooks request is an object", "structure")
-    if b"\\u00" in body or body.count(b'":') != orjson.dumps(document).count(b'":'):
+    written = orjson.dumps(document)
+    if written != body and (b"\\u00" in body or body.count(b'":') != written.count(b'":')):
         _refuse_duplicate_keys(body)
     return document
 

@@ -26,6 +26,7 @@ class Reader:
     problems: list[Problem]
     used_settings: set[str] = field(default_factory=set)
     used_terms: set[str] = field(default_factory=set)
+    seen: dict[Clause, Clause] = field(default_factory=dict)
 
     def problem(self, place: Place, name: str, what: str, fix: str) -> None:
         """Note one problem."""
@@ -81,7 +82,8 @@ def _ask(verb: str, node: Node, reader: Reader, keeps: bool) -> Ask | None:
     unless = _unless(node, reader, keeps)
     if len(reader.problems) > before or unless is None:
         return None
-    return Ask(Clause(verb, head, words, keeps), node, unless)
+    clause = Clause(verb, head, words, keeps)
+    return Ask(reader.seen.setdefault(clause, clause), node, unless)
 
 
 def _unless(node: Node, reader: Reader, keeps: bool) -> tuple[Exempt, ...] | None:

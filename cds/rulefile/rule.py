@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 
 from cds.quantities import Quantity
@@ -25,7 +25,7 @@ Operand = str | Quantity | Comparison | tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One question to a chart or an order; equal clauses are asked once.
+    """One question to a chart or an order; equal clauses are asked once, so the hash is kept.
 
     `keeps` lets a drug on hold or an exact single-ingredient name count in full.
     """
@@ -34,6 +34,13 @@ class Clause:
     head: Operand
     words: tuple[tuple[str, Operand], ...] = ()
     keeps: bool = False
+    _hash: int = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_hash", hash((self.verb, self.head, self.words, self.keeps)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     def word(self, name: str) -> Operand | None:
         """The operand of a further word, or None when the clause does not use it."""
