@@ -13,6 +13,7 @@ from cds.cards.compose import Told, compose, could_not_run
 from cds.cards.findings import Finding, answers, findings
 from cds.engine import durable
 from cds.engine.canary import canary
+from cds.engine.decide import NOT_APPLICABLE, UNDECIDED
 from cds.engine.evaluate import Evaluation, evaluate
 from cds.engine.plan import Plan, plan
 from cds.facts import orders
@@ -85,7 +86,7 @@ def decide(request: HookRequest, ready: Ready, now: datetime, zone: tzinfo, new_
     drafts = orders.Drafts()
     if request.hook in ORDER_HOOKS:
         if not request.draft_orders:
-            return _nothing_to_read(request.draft_note or "no order could be read", told)
+            return _nothing_to_read(request.draft_note or "no order could be read", request.hook, told)
         chosen = order_select.chosen(request)
         drafts = _drafts(request, Chart(), chosen, ready, asked)
         if drafts.ketamine:
@@ -93,7 +94,7 @@ def decide(request: HookRequest, ready: Ready, now: datetime, zone: tzinfo, new_
             drafts = _drafts(request, found, chosen, ready, asked)
         if not drafts.ketamine:
             unread = not drafts.readable
-            return _nothing_to_read("no order could be read", told) if unread else Decision([], _none_apply(ready))
+            return _nothing_to_read("no order could be read", request.hook, told) if unread else Decision([], _none_apply(ready))
     else:
         found = chart(request.prefetch, request.patient_id)
     facts = gather(request, drafts, found, book.recogniser, asked, book.book.scope, book.drugs,
@@ -107,8 +108,8 @@ def _evaluated(facts: PatientFacts, ready: Ready, new_identifier: Callable[[], s
     book = ready.rulebook
     evaluations = evaluate(ready.plan, facts, ready.inference, book.terms)
     told = findings(evaluations, facts.hook)
-    cards = compose(told, Told(book, facts.orders, facts.unreadable, new_identifier))
     blind = not any(facts.lists[name].read or facts.lists[name].complete_since for name in CHART_LISTS)
+    cards = compose(told, Told(book, facts.orders, facts.unreadable, new_identifier, not blind))
     evaluable = not blind or any(one.message is not None for one in told)
     shown = {one.verdict.rule.id for one in told}
     return Decision(cards, _answers(evaluations, ready, shown), evaluable, facts, evaluations, tuple(told))
@@ -122,10 +123,11 @@ def _drafts(request: HookRequest, found: Chart, chosen: frozenset[str], ready: R
     return drafts
 
 
-def _nothing_to_read(why: str, told: Told) -> Decision:
-    card = could_not_run(why, told)
-    answered = {rule.id: {"answer": "unknown", "shown": False, "version": rule.version} for rule in told.rulebook.rules}
-    return Decision([card], answered)
+def _nothing_to_read(why: str, hook: str, told: Told) -> Decision:
+    asked = {rule.id: hook in rule.hooks for rule in told.rulebook.rules}
+    answered = {rule.id: {"answer": UNDECIDED if asked[rule.id] else NOT_APPLICABLE, "shown": asked[rule.id], "version": rule.version}
+                for rule in told.rulebook.rules}
+    return Decision([could_not_run(why, hook, told)], answered)
 
 
 def _no_treatment(facts: PatientFacts, ready: Ready, new_identifier: Callable[[], str]) -> Decision:

@@ -14,8 +14,8 @@ from cds.cards import detail
 from cds.cards.findings import Finding
 from cds.cards.suggestions import suggestions
 from cds.cards.text import plain, shortened
-from cds.engine.answers import Because
-from cds.engine.decide import SEVERITY
+from cds.engine.answers import Because, Missing
+from cds.engine.decide import SEVERITY, UNDECIDED, Verdict
 from cds.facts.model import Order, Unreadable
 from cds.rulebook import Rulebook
 
@@ -25,12 +25,16 @@ TOPICS = "https://ketamine-cds.org/topic"
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What composing needs beside the findings: the rulebook, orders of the request, what could not be read, an id source."""
+    """What composing needs beside the findings: the rulebook, orders of the request, what could not be read, an id source.
+
+    `chart_read` is False where no list of the chart could be read; `full` findings per card are told in full.
+    """
 
     rulebook: Rulebook
     orders: Sequence[Order]
     unreadable: Sequence[Unreadable]
     new_identifier: Callable[[], str]
+    chart_read: bool = True
     full: int = 3
 
 
@@ -47,9 +51,11 @@ def compose(found: Sequence[Finding], told: Told) -> list[dict[str, Any]]:
     return sorted(cards, key=lambda card: -SEVERITY[card["indicator"]])
 
 
-def could_not_run(why: str, told: Told) -> dict[str, Any]:
-    """The card for an order hook in which no order could be read at all."""
-    return _frame("Ketamine check could not run: " + why, "warning", detail.could_not_run(why), [], told)
+def could_not_run(why: str, hook: str, told: Told) -> dict[str, Any]:
+    """The card for an order hook in which no order could be read at all: no rule of that hook has an answer."""
+    missing = (Missing("draft orders", why, unreadable=True),)
+    unanswered = [Finding(Verdict(rule, UNDECIDED, missing=missing), None, "warning", ()) for rule in told.rulebook.rules if hook in rule.hooks]
+    return _frame("Ketamine check could not run: " + why, "warning", detail.could_not_run(why), unanswered, told)
 
 
 def _card(group: list[Finding], show: str, told: Told) -> dict[str, Any]:
@@ -76,9 +82,11 @@ def _not_checked(open_ones: list[Finding], told: Told) -> dict[str, Any]:
     lines = detail.open_lines(open_ones, told.unreadable, told.orders)
     unread = any(line.unreadable for line in lines)
     show = "warning" if unread or any(one.show == "warning" for one in open_ones) else "info"
-    things = dict.fromkeys(line.thing for line in lines if not line.on_the_day)
+    kept = [line for line in lines if line.rules] or lines
+    things = dict.fromkeys(line.thing for line in kept if not line.on_the_day)
     if things:
-        summary = "Not fully checked, missing: " + "; ".join(plain(thing, 60) for thing in things)
+        lead = "Left out: " if not open_ones else "Not fully checked, missing: " if told.chart_read else "Not checked, missing: "
+        summary = lead + "; ".join(plain(thing, 60) for thing in things)
         if told.orders and all(order.unclear for order in told.orders):
             summary = "Ketamine check could not run: " + ("the drug of the order cannot be read" if told.orders[0].draft else
                                                           "treatment with ketamine cannot be seen, medication list not readable")
@@ -96,7 +104,7 @@ def _frame(summary: str, show: str, text: str, group: Sequence[Finding], told: T
         "detail": text,
         "source": {**_source(group, rulebook), "topic": _topic(group)},
         "extension": {
-            "org.ketamine-cds.findings": [finding(one) for one in group],
+            **({"org.ketamine-cds.findings": [finding(one) for one in group]} if group else {}),
             "org.ketamine-cds.rulebook": {"version": rulebook.book.version, "hash": rulebook.hash},
         },
     }
@@ -104,8 +112,8 @@ def _frame(summary: str, show: str, text: str, group: Sequence[Finding], told: T
 
 def _source(group: Sequence[Finding], rulebook: Rulebook) -> dict[str, str]:
     if len(group) == 1 and group[0].message is not None:
-        cited = rulebook.sources[group[0].verdict.rule.evidence[0].source]
-        return {"label": f"{cited.label} ({cited.year})", **({"url": cited.link} if cited.link else {})}
+        cited = rulebook.sources[group[0].verdict.rule.cited(group[0].message)[0].source]
+        return {"label": f"{cited.label} ({cited.year})" if cited.year else cited.label, **({"url": cited.link} if cited.link else {})}
     return {"label": f"{rulebook.book.title} {rulebook.book.version}"}
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cds.cards.findings import Finding, missing_lines
-from cds.cards.text import markdown, reference
+from cds.cards.text import inline, markdown, reference
 from cds.engine.answers import Because, Missing
 from cds.facts.model import LISTS, Order, Unreadable
 from cds.rulebook import Rulebook
@@ -32,29 +32,29 @@ def findings(group: Sequence[Finding], rulebook: Rulebook, full: int, name_order
     parts = [_finding(one, rulebook, several, name_orders) for one in group[:full]]
     for one in group[full:]:
         assert one.message is not None
-        parts.append(f"- **{markdown(one.message.summary, 160)}** (rule {one.verdict.rule.id} {one.verdict.rule.version})")
+        parts.append(f"- **{inline(one.message.summary, 160)}** (rule {one.verdict.rule.id} {one.verdict.rule.version})")
     return "\n\n".join([*parts, CLOSING])
 
 
 def _finding(one: Finding, rulebook: Rulebook, several: bool, name_orders: bool) -> str:
     verdict, message = one.verdict, one.message
     assert message is not None
-    lines = [f"**{markdown(message.summary, 160)}**\n"] if several else []
+    lines = [f"**{inline(message.summary, 160)}**\n"] if several else []
     if name_orders:
-        lines.append(f"**Order:** {'; '.join(markdown(order.text, 80) for order in one.orders)}\n")
+        lines.append(f"**Order:** {'; '.join(inline(order.text, 80) for order in one.orders)}\n")
     lines.append(f"**Why:**{_why(verdict.because, verdict.rule.why)}")
     if verdict.soft:
-        lines.append(f"\nShown one step milder: {'; '.join(markdown(doubt) for doubt in verdict.doubts) or 'the evidence is uncertain'}.")
+        lines.append(f"\nShown one step milder: {'; '.join(inline(doubt) for doubt in verdict.doubts) or 'the evidence is uncertain'}.")
     if verdict.disputed:
         lines.append("\n**The two rule evaluators disagree on this rule; judge by the records above.**")
-    lines += [f"\nAlso: {markdown(summary, 160)}" for summary in verdict.also]
+    lines += [f"\nAlso: {inline(summary, 160)}" for summary in verdict.also]
     pending = ", awaiting clinical sign-off" if verdict.rule.review_pending else ""
     lines.append(f"\n**Rule:** {verdict.rule.id} {verdict.rule.version}{pending}")
     lines.append(f"\n**Evidence:** {_evidence(one, rulebook)}")
     if message.advice:
-        lines.append(f"\n**Options:** {markdown(message.advice, 500)}")
-    not_known = [*(f"{markdown(summary, 160)} could not be judged" for summary in dict.fromkeys(verdict.higher)),
-                 *(markdown(str(missing), 160) for missing in verdict.missing)]
+        lines.append(f"\n**Options:** {inline(message.advice, 500)}")
+    not_known = [*(f"{inline(summary.rstrip('.'), 160)} (could not be judged)" for summary in dict.fromkeys(verdict.higher)),
+                 *(inline(str(missing), 160) for missing in verdict.missing)]
     if not_known:
         lines.append("\n**Not known:** " + "; ".join(not_known))
     return "\n".join(lines)
@@ -62,7 +62,7 @@ def _finding(one: Finding, rulebook: Rulebook, several: bool, name_orders: bool)
 
 def _why(records: Sequence[Because], why: str) -> str:
     if not records:
-        return f" {markdown(why, 600)}"
+        return f" {inline(why, 600)}"
     shown = [f"\n- {markdown(record.text, 160)} ({reference(record.resource)}{', matched by name' if record.matched == 'text' else ''})"
              for record in records[:_MOST_RECORDS]]
     more = len(records) - _MOST_RECORDS
@@ -70,16 +70,19 @@ def _why(records: Sequence[Because], why: str) -> str:
 
 
 def _evidence(one: Finding, rulebook: Rulebook) -> str:
-    cited = one.verdict.rule.evidence[:3]
-    return "; ".join(f"{markdown(rulebook.sources[entry.source].label)} {rulebook.sources[entry.source].year}, {markdown(entry.at)}: "
-                     f"{markdown(entry.says, 300)} \\[{entry.strength}\\]" for entry in cited)
+    assert one.message is not None
+    cited = one.verdict.rule.cited(one.message)[:3]
+    return "; ".join(f"{inline(rulebook.sources[entry.source].label)} {rulebook.sources[entry.source].year}".rstrip()
+                     + f", {inline(entry.at)}: {inline(entry.says, 300)} \\[{entry.strength}\\]" for entry in cited)
 
 
 def open_lines(open_ones: Sequence[Finding], unreadable: Iterable[Unreadable], orders: Iterable[Order]) -> list[Line]:
     """One line per missing thing; what was left out or unreadable and kept no rule from an answer has its line too."""
     gathered: dict[tuple[str, bool], tuple[dict[str, None], dict[str, None], list[bool]]] = {}
     found = [(missing, rules) for missing, rules in missing_lines(open_ones).items()]
-    found += [(Missing(LISTS[one.list], f"{one.what} ({one.ref})" if one.ref else one.what, unreadable=True), []) for one in unreadable]
+    said = " ".join(missing.reason for missing, _ in found)
+    found += [(Missing(LISTS.get(one.list, one.list), f"{one.what} ({one.ref})" if one.ref else one.what, unreadable=True), [])
+              for one in unreadable if one.what not in said]
     found += [(Missing(order.what, order.unclear, unreadable=True), []) for order in orders if order.unclear]
     for missing, rules in found:
         reasons, kept, unread = gathered.setdefault((missing.thing, missing.on_the_day), ({}, {}, []))
@@ -95,17 +98,17 @@ def not_checked(lines: Sequence[Line], rulebook: Rulebook) -> str:
     titles = {rule.id: rule.title for rule in rulebook.rules}
     said = []
     for line in (one for one in lines if not one.on_the_day):
-        rules = f" Not checked: {', '.join(markdown(titles[rule]) for rule in line.rules)}." if line.rules else ""
-        said.append(f"- **{markdown(_capital(line.thing))}**: {markdown('; '.join(line.reasons), 240)}.{rules}")
+        rules = f" Not checked: {', '.join(inline(titles[rule]) for rule in line.rules)}." if line.rules else ""
+        said.append(f"- **{inline(_capital(line.thing))}**: {inline('; '.join(line.reasons), 240)}.{rules}")
     due = [line.thing for line in lines if line.on_the_day]
     if due:
-        said.append(f"- To be checked on the day: {', '.join(markdown(thing) for thing in dict.fromkeys(due))}.")
+        said.append(f"- To be checked on the day: {', '.join(inline(thing) for thing in dict.fromkeys(due))}.")
     return "\n".join([*said, f"\nNothing above was found to be absent. {CLOSING}"])
 
 
 def could_not_run(why: str) -> str:
     """The text of the card that says no order could be read."""
-    return f"No rule was evaluated: {markdown(why, 200)}. Judge this order without decision support. {CLOSING}"
+    return f"No rule was evaluated: {inline(why, 200)}. Judge this order without decision support. {CLOSING}"
 
 
 def _capital(text: str) -> str:

@@ -39,9 +39,14 @@ def _clean(text: str) -> str:
 
 
 @lru_cache(maxsize=4096)
+def inline(text: str, most: int = 120) -> str:
+    """The same inside a line of Markdown, with every character escaped that could be read as markup there."""
+    return _INLINE.sub(r"\\\1", plain(text, most))
+
+
 def markdown(text: str, most: int = 120) -> str:
-    """The same, with every character escaped that Markdown could read as markup, inline or at the start of a line."""
-    return _LEADING.sub(lambda match: (match["number"] or "") + "\\", _INLINE.sub(r"\\\1", plain(text, most)))
+    """The same at the start of a line, where more characters have a meaning."""
+    return _LEADING.sub(lambda match: (match["number"] or "") + "\\", inline(text, most))
 
 
 def shortened(text: str, most: int) -> str:
@@ -55,4 +60,4 @@ def reference(ref: str) -> str:
     """A resource reference for people: type and id, long ids cut."""
     kind, _, identity = ref.partition("/")
     short = identity if len(identity) <= 24 else identity[:20] + "…"
-    return markdown(f"{kind} {short}".strip(), 60)
+    return inline(f"{kind} {short}".strip(), 60)

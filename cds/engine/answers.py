@@ -59,7 +59,7 @@ def listed(name: str, hits: Iterable[Hit], facts: PatientFacts) -> Answer:
     found = [hit for hit in hits if hit.value > NO]
     best = max((hit.value for hit in found), default=NO)
     if best >= SOFT:
-        shown = [hit for hit in found if hit.value >= SOFT]
+        shown = sorted((hit for hit in found if hit.value >= SOFT), key=lambda hit: (-hit.value, hit.because.text, hit.because.resource))
         return Answer(best, tuple(hit.because for hit in shown), (),
                       tuple(dict.fromkeys(doubt for hit in shown if hit.value == SOFT for doubt in hit.doubts)) if best == SOFT else ())
     missing = [one for hit in found for one in hit.missing] + unread(name, facts)

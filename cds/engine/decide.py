@@ -70,6 +70,7 @@ def _met(ready: RulePlan, read: _Reading, found: list[int], reached: int) -> Ver
     because = read.because(ready.levels[place].questions[0])
     seen = {one.resource for one in because}
     also, extra = [], list(because)
+    whole = read.because(rule.met_when)
     for other, (other_level, met) in enumerate(zip(rule.levels, found)):
         if other != place and met >= SOFT:
             more = [one for one in read.because(ready.levels[other].questions[0]) if one.resource not in seen]
@@ -79,7 +80,7 @@ def _met(ready: RulePlan, read: _Reading, found: list[int], reached: int) -> Ver
                 seen |= {one.resource for one in more}
     higher = [ready.levels[other].questions[0] for other in range(place) if found[other] == UNKNOWN]
     open_parts = [*read.missing(rule.met_when), *(one for question in higher for one in read.missing(question))]
-    return Verdict(rule, MET, level, _shown(level, found[place]), soft, tuple(dict.fromkeys(extra)), tuple(dict.fromkeys(open_parts)),
+    return Verdict(rule, MET, level, _shown(level, found[place]), soft, tuple(dict.fromkeys((*extra, *whole))), tuple(dict.fromkeys(open_parts)),
                    read.doubts(ready.levels[place].questions[0]) if soft else (), tuple(also),
                    tuple(rule.levels[other].message.summary for other in range(place) if found[other] == UNKNOWN))
 
@@ -124,16 +125,18 @@ class _Reading:
         return found
 
     def because(self, question: Question) -> tuple[Because, ...]:
-        return tuple(dict.fromkeys(one for answer in self._supporting(question) for one in answer.because))
+        """The records that speak for a question; of the order itself only how it was read, the rest stands on the card anyway."""
+        return tuple(dict.fromkeys(one for ask in self._supporting(question)
+                                   for one in self.of(ask.clause).because[1 if ask.clause.verb == "ordering" else 0:]))
 
     def doubts(self, question: Question) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(one for answer in self._supporting(question) for one in answer.doubts))
+        return tuple(dict.fromkeys(one for ask in self._supporting(question) for one in self.of(ask.clause).doubts))
 
-    def _supporting(self, question: Question) -> Iterator[Answer]:
+    def _supporting(self, question: Question) -> Iterator[Ask]:
         if self.value(question) < SOFT:
             return
         if isinstance(question, Ask):
-            yield self.of(question.clause)
+            yield question
         elif question.kind != "none":
             for part in question.parts:
                 yield from self._supporting(part)

@@ -73,7 +73,8 @@ def taking_classes(clause: Clause, facts: PatientFacts) -> Answer:
                 doubts += hit.doubts
     for value in (YES, SOFT):
         if sum(found >= value for found in hits.values()) >= wanted.value:
-            return Answer(value, tuple(because), (), tuple(dict.fromkeys(doubts)) if value == SOFT else ())
+            shown = sorted(because, key=lambda one: (-because[one], one.text, one.resource))
+            return Answer(value, tuple(shown), (), tuple(sorted(set(doubts))) if value == SOFT else ())
     enough = sum(found >= UNKNOWN for found in hits.values()) >= wanted.value
     open_list = listed("medications", (), facts)
     if enough or open_list.value == UNKNOWN:
@@ -130,8 +131,7 @@ def _dated(term: str, one: Condition, window: Quantity, facts: PatientFacts) -> 
     if where in (Within.OUTSIDE, Within.FUTURE):
         return NO, (), one.text
     if one.onset is None and not acute:
-        said = f"event date not recorded, entered {when.day()}"
-        return SOFT, (f"{one.name}: {said}",), f"{one.text} ({said})"
+        return SOFT, (f"{one.name}: event date not recorded, entered {when.day()}",), f"{one.text}, event date not recorded"
     if where is Within.PARTLY:
         return SOFT, (f"{one.name}: only known as {when.text}",), one.text
     return YES, (), one.text

@@ -14,11 +14,14 @@ from cds.rulefile.rule import Clause, Comparison
 from cds.terms.model import Term
 
 
-def latest(term: str, window: Quantity, facts: PatientFacts) -> tuple[Measurement, Within] | None:
-    """The newest usable measurement of a term that is, or may be, inside a window."""
-    placed = [(one, within(one.taken, window, facts.asked_at, facts.zone)) for one in facts.measurements.get(term, ())]
+def newest(term: str, window: Quantity, facts: PatientFacts, dimension: str | None = None) -> list[tuple[Measurement, Within]]:
+    """Every usable measurement inside a window (or perhaps inside) that may be the newest: several where times are equal or vague."""
+    placed = [(one, within(one.taken, window, facts.asked_at, facts.zone)) for one in facts.measurements.get(term, ())
+              if dimension in (None, one.dimension)]
     found = [(one, where) for one, where in placed if where in (Within.INSIDE, Within.PARTLY)]
-    return max(found, key=lambda pair: pair[0].taken.latest, default=None)
+    latest = max((one.taken.earliest for one, _ in found), default=None)
+    return sorted(((one, where) for one, where in found if latest is not None and one.taken.latest >= latest),
+                  key=lambda pair: (pair[0].text, pair[0].ref))
 
 
 def is_complete(window: Quantity, facts: PatientFacts) -> bool:
@@ -29,9 +32,8 @@ def is_complete(window: Quantity, facts: PatientFacts) -> bool:
     return state.complete_since is not None and state.complete_since < facts.asked_at - timedelta(hours=float(window.value))
 
 
-def absent(term: str, window: Quantity, facts: PatientFacts, terms: dict[str, Term]) -> tuple[Missing, ...]:
+def absent(term: str, name: str, window: Quantity, facts: PatientFacts) -> tuple[Missing, ...]:
     """Why there is no measurement to judge: list unread, values unusable, or none in the window."""
-    name = terms[term].asked_for_as
     if not is_complete(window, facts):
         state = facts.lists.get("observations")
         return (Missing(LISTS["observations"], state.reason if state else "not sent by the EHR", unreadable=True),)
@@ -55,18 +57,20 @@ def measured(clause: Clause, facts: PatientFacts, terms: dict[str, Term]) -> Ans
     """The newest value of a measurement within a window compares as asked."""
     window, wanted = clause.word("within"), clause.word("is")
     assert isinstance(window, Quantity) and isinstance(wanted, Comparison)
-    found = latest(clause.head, window, facts)
-    if found is None or found[0].dimension != wanted.amount.dimension:
-        missing = absent(clause.head, window, facts, terms)
+    found = newest(clause.head, window, facts, wanted.amount.dimension)
+    if not found:
+        missing = absent(clause.head, terms[clause.head].asked_for_as, window, facts)
         settled = clause.word("if_absent") == "no" and not any(one.unreadable for one in missing)
         return FLAT_NO if settled else Answer(UNKNOWN, (), missing)
-    one, where = found
-    if holds(one.value, wanted.how, wanted.amount.value):
-        because = (Because(one.ref, one.text + (f" ({one.note})" if one.note else "")),)
-        return Answer(YES if where is Within.INSIDE else SOFT, because, (), () if where is Within.INSIDE else (f"{one.text}: time not recorded",))
-    if where is Within.PARTLY or not is_complete(window, facts):
-        reason = "time of day not recorded" if where is Within.PARTLY else facts.lists["observations"].reason
-        return Answer(UNKNOWN, (), (Missing(terms[clause.head].asked_for_as, reason, unreadable=where is Within.INSIDE),))
+    hits = [(one, where) for one, where in found if holds(one.value, wanted.how, wanted.amount.value)]
+    if hits:
+        firm = any(where is Within.INSIDE for _, where in hits)
+        return Answer(YES if firm else SOFT, tuple(Because(one.ref, one.text) for one, _ in hits), (),
+                      () if firm else tuple(f"{one.text}: time of day not recorded" for one, _ in hits))
+    vague = any(where is Within.PARTLY for _, where in found)
+    if vague or not is_complete(window, facts):
+        reason = "time of day not recorded" if vague else facts.lists["observations"].reason
+        return Answer(UNKNOWN, (), (Missing(terms[clause.head].asked_for_as, reason, unreadable=not vague),))
     return FLAT_NO
 
 
@@ -74,9 +78,9 @@ def not_measured(clause: Clause, facts: PatientFacts, terms: dict[str, Term]) ->
     """No usable value of a measurement within a window."""
     window = clause.word("within")
     assert isinstance(window, Quantity)
-    if latest(clause.head, window, facts) is not None:
+    if newest(clause.head, window, facts):
         return FLAT_NO
-    missing = absent(clause.head, window, facts, terms)
+    missing = absent(clause.head, terms[clause.head].asked_for_as, window, facts)
     return Answer(UNKNOWN, (), missing) if any(one.unreadable for one in missing) else FLAT_YES
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from fractions import Fraction
 
 from cds.engine.answers import FLAT_NO, Answer, Because, Missing
 from cds.engine.formula import UNKNOWN, YES
-from cds.engine.measured import is_complete, latest
+from cds.engine.measured import absent, newest
 from cds.facts.model import Dose, Order, PatientFacts
 from cds.quantities import Quantity, decimal, holds, quantity
 from cds.rulefile.language import NOT_READABLE, WITHOUT_STRENGTH
@@ -15,7 +16,8 @@ from cds.rulefile.rule import Clause, Comparison
 
 WEIGHT = "body-weight"
 _Amount = tuple[Fraction, str] | Missing
-Memo = dict[object, list[_Amount]]
+_Amounts = list[_Amount]
+Memo = dict[object, _Amounts]
 """Amounts of one order that were already worked out."""
 _WEIGHT_WITHIN = quantity("90 days")
 _INJECTED = ("intravenous", "intramuscular", "subcutaneous")
@@ -23,7 +25,10 @@ _AT_ONCE = Fraction(10**9)  # the rate of a push: above every limit
 
 
 def ordering(clause: Clause, order: Order) -> Answer:
-    """The order is for a drug of a term, by a route, for a reason.  A racemic order without a route is read as intravenous."""
+    """The order is for a drug of a term, by a route, for a reason.  A racemic order without a route is read as intravenous.
+
+    The first record names the order, any further one says how it was read.
+    """
     if order.unclear:
         return Answer(UNKNOWN, (), (Missing(order.what, order.unclear, unreadable=True),))
     if clause.head not in order.terms:
@@ -32,7 +37,7 @@ def ordering(clause: Clause, order: Order) -> Answer:
     if wanted is not None and not any(wanted in reason for reason in order.reasons):
         return FLAT_NO
     asked = clause.word("by_route")
-    note = ""
+    notes: tuple[Because, ...] = ()
     if asked is not None and order.route != asked:
         if order.route or asked not in _INJECTED:
             return FLAT_NO
@@ -40,8 +45,8 @@ def ordering(clause: Clause, order: Order) -> Answer:
             return Answer(UNKNOWN, (), (Missing("route of the order", "not stated"),))
         if asked != "intravenous":
             return FLAT_NO
-        note = "; route not stated, read as intravenous"
-    return Answer(YES, (Because(order.ref, order.text + note, order.terms[clause.head]),))
+        notes = (Because(order.ref, "route not stated, read as intravenous"),)
+    return Answer(YES, (Because(order.ref, order.text, order.terms[clause.head]), *notes))
 
 
 def order_dose(clause: Clause, order: Order, facts: PatientFacts, memo: Memo) -> Answer:
@@ -52,16 +57,16 @@ def order_dose(clause: Clause, order: Order, facts: PatientFacts, memo: Memo) ->
         return _not_readable(order)
     wanted = clause.head
     assert isinstance(wanted, Comparison)
-    amount, unit = (_mass, "mg") if wanted.amount.dimension == "mass" else (_per_kg, "mg/kg")
-    return _compare(clause, wanted, _remembered(unit, amount, clause, order, facts, memo), order, unit)
+    amounts, unit = (_masses, "mg") if wanted.amount.dimension == "mass" else (_per_kg, "mg/kg")
+    return _compare(clause, wanted, _remembered(unit, amounts, clause, order, facts, memo), order, unit)
 
 
-def _remembered(unit: str, amount: Callable[[Dose, Order, PatientFacts, Clause], _Amount], clause: Clause, order: Order,
-                facts: PatientFacts, memo: Memo) -> list[_Amount]:
+def _remembered(unit: str, amounts: Callable[[Dose, Order, PatientFacts, Clause], _Amounts], clause: Clause, order: Order,
+                facts: PatientFacts, memo: Memo) -> _Amounts:
     """The amounts of an order, worked out once for all clauses that compare them."""
     key = (unit, clause.word("weight_within"))
     if key not in memo:
-        memo[key] = [amount(dose, order, facts, clause) for dose in order.doses]
+        memo[key] = [one for dose in order.doses for one in amounts(dose, order, facts, clause)]
     return memo[key]
 
 
@@ -69,8 +74,8 @@ def order_rate(clause: Clause, order: Order, facts: PatientFacts, memo: Memo) ->
     """The rate in mg/h, or in mg/kg/h with a weight, compares as asked."""
     wanted = clause.head
     assert isinstance(wanted, Comparison)
-    amount, unit = (_rate_per_kg, "mg/kg/h") if wanted.amount.dimension == "dose rate" else (_rate, "mg/h")
-    return _compare(clause, wanted, _remembered(unit, amount, clause, order, facts, memo), order, unit)
+    amounts, unit = (_rates_per_kg, "mg/kg/h") if wanted.amount.dimension == "dose rate" else (_rates, "mg/h")
+    return _compare(clause, wanted, _remembered(unit, amounts, clause, order, facts, memo), order, unit)
 
 
 def order_duration(clause: Clause, order: Order) -> Answer:
@@ -110,51 +115,57 @@ def _compare(clause: Clause, wanted: Comparison, amounts: list[_Amount], order: 
     return Answer(UNKNOWN, (), tuple(dict.fromkeys(missing))) if missing else FLAT_NO
 
 
-def _mass(dose: Dose, order: Order, facts: PatientFacts, clause: Clause) -> _Amount:
-    if dose.mass is not None:
-        return dose.mass, "dose"
+def _masses(dose: Dose, order: Order, facts: PatientFacts, clause: Clause) -> _Amounts:
+    """Every mass a dose states, in one way or another; where it states none, why."""
+    found: _Amounts = [] if dose.mass is None else [(dose.mass, "dose")]
     if dose.volume is not None and order.strength is not None:
-        return dose.volume * order.strength, f"{decimal(dose.volume)} mL of {decimal(order.strength)} mg/mL"
+        found.append((dose.volume * order.strength, f"{decimal(dose.volume)} mL of {decimal(order.strength)} mg/mL"))
     rate = dose.rate if dose.rate is not None else dose.flow * order.strength if dose.flow is not None and order.strength else None
     if rate is not None and dose.duration is not None:
-        return rate * dose.duration, f"{decimal(rate)} mg/h over {decimal(dose.duration * 60)} min"
-    weight = _weight(facts, clause)
-    per_kg = dose.per_kg
-    if per_kg is None and dose.rate_per_kg is not None and dose.duration is not None:
-        per_kg = dose.rate_per_kg * dose.duration
-    if per_kg is not None and not isinstance(weight, Missing):
-        return per_kg * weight[0], f"{decimal(per_kg)} mg/kg x {weight[1]}"
-    if per_kg is not None:
-        return weight
-    return Missing("dose of the order", dose.unreadable or ("volume without a strength" if dose.volume is not None else "not stated"))
+        found.append((rate * dose.duration, f"{decimal(rate)} mg/h over {decimal(dose.duration * 60)} min"))
+    for per_kg, _ in _stated_per_kg(dose):
+        for weight in _weights(facts, clause):
+            if not isinstance(weight, Missing):
+                found.append((per_kg * weight[0], f"{decimal(per_kg)} mg/kg x {weight[1]}"))
+            elif not found:
+                return [weight]
+    return found or [Missing("dose of the order", dose.unreadable or ("volume without a strength" if dose.volume is not None else "not stated"))]
 
 
-def _per_kg(dose: Dose, order: Order, facts: PatientFacts, clause: Clause) -> _Amount:
-    if dose.per_kg is not None:
-        return dose.per_kg, "dose"
+def _stated_per_kg(dose: Dose) -> list[tuple[Fraction, str]]:
+    found = [] if dose.per_kg is None else [(dose.per_kg, "dose")]
     if dose.rate_per_kg is not None and dose.duration is not None:
-        return dose.rate_per_kg * dose.duration, f"{decimal(dose.rate_per_kg)} mg/kg/h over {decimal(dose.duration * 60)} min"
-    mass = _mass(dose, order, facts, clause)
-    if isinstance(mass, Missing):
-        return mass
-    weight = _weight(facts, clause)
-    return weight if isinstance(weight, Missing) else (mass[0] / weight[0], f"{decimal(mass[0])} mg / {weight[1]}")
+        found.append((dose.rate_per_kg * dose.duration, f"{decimal(dose.rate_per_kg)} mg/kg/h over {decimal(dose.duration * 60)} min"))
+    return found
 
 
-def _rate(dose: Dose, order: Order, facts: PatientFacts, clause: Clause) -> _Amount:
+def _per_kg(dose: Dose, order: Order, facts: PatientFacts, clause: Clause) -> _Amounts:
+    """Every dose per kg, stated or by weight: an order whose amounts contradict each other is judged by each of them."""
+    stated: _Amounts = list(_stated_per_kg(dose))
+    masses = _masses(replace(dose, per_kg=None, rate_per_kg=None), order, facts, clause)
+    if isinstance(masses[0], Missing):
+        return stated or masses
+    weights = _weights(facts, clause)
+    if isinstance(weights[0], Missing):
+        return stated or weights
+    by_weight = [(mass[0] / weight[0], f"{decimal(mass[0])} mg / {weight[1]}") for mass in masses for weight in weights]
+    return [*stated, *by_weight]
+
+
+def _rates(dose: Dose, order: Order, facts: PatientFacts, clause: Clause) -> _Amounts:
     if dose.rate is not None:
-        return dose.rate, "rate"
-    return _over_time(_mass(dose, order, facts, clause), _duration(dose, order), "mg")
+        return [(dose.rate, "rate")]
+    return [_over_time(mass, _duration(dose, order), "mg") for mass in _masses(dose, order, facts, clause)]
 
 
-def _rate_per_kg(dose: Dose, order: Order, facts: PatientFacts, clause: Clause) -> _Amount:
+def _rates_per_kg(dose: Dose, order: Order, facts: PatientFacts, clause: Clause) -> _Amounts:
     if dose.rate_per_kg is not None:
-        return dose.rate_per_kg, "rate"
+        return [(dose.rate_per_kg, "rate")]
     duration = _duration(dose, order)
     if isinstance(duration, Missing) and dose.rate is not None:
-        weight = _weight(facts, clause)
-        return weight if isinstance(weight, Missing) else (dose.rate / weight[0], f"{decimal(dose.rate)} mg/h / {weight[1]}")
-    return _over_time(_per_kg(dose, order, facts, clause), duration, "mg/kg")
+        return [weight if isinstance(weight, Missing) else (dose.rate / weight[0], f"{decimal(dose.rate)} mg/h / {weight[1]}")
+                for weight in _weights(facts, clause)]
+    return [_over_time(amount, duration, "mg/kg") for amount in _per_kg(dose, order, facts, clause)]
 
 
 def _over_time(amount: _Amount, duration: _Amount, unit: str) -> _Amount:
@@ -181,19 +192,14 @@ def _duration(dose: Dose, order: Order) -> _Amount:
     return Missing("infusion time of the order", "not stated")
 
 
-def _weight(facts: PatientFacts, clause: Clause) -> tuple[Fraction, str] | Missing:
+def _weights(facts: PatientFacts, clause: Clause) -> _Amounts:
+    """Every body weight that may be the newest; where there is none, why."""
     window = clause.word("weight_within")
     window = window if isinstance(window, Quantity) else _WEIGHT_WITHIN
-    found = latest(WEIGHT, window, facts)
-    if found is not None and found[0].dimension == "weight":
-        return found[0].value, f"{decimal(found[0].value, 1)} kg ({found[0].taken.day()})"
-    if not is_complete(window, facts):
-        state = facts.lists.get("observations")
-        return Missing("measurements", state.reason if state else "not sent by the EHR", unreadable=True)
-    if facts.unusable.get(WEIGHT):
-        return Missing("body weight", f"{facts.unusable[WEIGHT][-1].text} could not be used", unreadable=True)
-    older = max(facts.measurements.get(WEIGHT, ()), key=lambda one: one.taken.latest, default=None)
-    return Missing("body weight", f"none in the last {window}" + (f" (last {older.taken.day()})" if older else ""))
+    found = newest(WEIGHT, window, facts, "weight")
+    if not found:
+        return list(absent(WEIGHT, "body weight", window, facts))
+    return [(one.value, f"{decimal(one.value, 1)} kg ({one.taken.day()})") for one, _ in found]
 
 
 def _without_strength(order: Order) -> Answer:

@@ -44,6 +44,7 @@ def gather(request: HookRequest, drafts: orders.Drafts, found: Chart, recogniser
     unreadable += [Unreadable(f"{said} could not be read", "observations") for said in unread]
     unreadable += [Unreadable(f"{said} could not be used", "observations") for said in dict.fromkeys(one.text for one in implausible)]
     _left_out(found, drafts, unreadable)
+    unreadable += drafts.conflicts
     patient = next(iter(found.resources.get("Patient", ())), {})
     ketamine = drafts.ketamine if request.draft_orders is not None else []
     if request.hook == "patient-view":
@@ -69,11 +70,9 @@ def _unread(what: str, where: str, resource: Mapping[str, Any]) -> Unreadable:
 
 def _left_out(found: Chart, drafts: orders.Drafts, unreadable: list[Unreadable]) -> None:
     if found.other_patients:
-        count = found.other_patients
-        unreadable.append(Unreadable(f"{count} {'record' if count == 1 else 'records'} of another patient left out", "patient"))
+        unreadable.append(Unreadable(f"{found.other_patients} left out", "records of another patient"))
     if drafts.of_another_patient:
-        count = drafts.of_another_patient
-        unreadable.append(Unreadable(f"{count} draft {'order' if count == 1 else 'orders'} of another patient left out", "patient"))
+        unreadable.append(Unreadable(f"{drafts.of_another_patient} left out", "draft orders of another patient"))
 
 
 def _sex(patient: Mapping[str, Any]) -> str | None:

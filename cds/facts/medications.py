@@ -98,7 +98,8 @@ def _medication(resource: Mapping[str, Any], kind: str, known: Recognised, asked
         return None
     last = max(filter(None, (started, *known_on)), key=lambda one: one.latest, default=None)
     if kind == "MedicationAdministration":
-        state, doubts, ended = ENDED, (), ended or started
+        running = status == "in-progress" and ended is None
+        state, doubts, ended = (CURRENT if running else ENDED), (), None if running else ended or started
     else:
         state, doubts = _state(status, ended, last, asked)
         if started is not None and ended is not None and ended.latest < started.earliest:

@@ -68,7 +68,6 @@ class Measurement:
     dimension: str
     taken: Moment
     text: str
-    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +131,7 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """Something in the chart that could not be used, in words."""
+    """Something that could not be used, in words; `list` is the list it belongs to, or a name of its own."""
 
     what: str
     list: str

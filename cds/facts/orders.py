@@ -9,11 +9,11 @@ from typing import Any
 
 from cds.facts import dosage, routes
 from cds.facts.medications import Asked, identify, medication_resource, ordered_now
-from cds.facts.model import Dose, Medication, Order
+from cds.facts.model import Dose, Medication, Order, Unreadable
 from cds.fhir import bundles, read
 from cds.fhir.bundles import Chart
 from cds.intervals import Moment, moment
-from cds.terms.model import Recognised
+from cds.terms.model import LOINC, SNOMED, Recognised
 from cds.terms.recognise import Recogniser
 
 _DRUG_ORDERS = frozenset({"MedicationRequest", "MedicationOrder"})
@@ -31,6 +31,7 @@ class Drafts:
     others: list[Medication] = field(default_factory=list)
     readable: int = 0
     of_another_patient: int = 0
+    conflicts: list[Unreadable] = field(default_factory=list)
 
 
 def drafts(entries: tuple[Mapping[str, Any], ...], chart: Chart, recogniser: Recogniser, asked: Asked, scope: str,
@@ -63,15 +64,22 @@ def _sort(resource: Mapping[str, Any], kind: str, number: int, found: Drafts, ch
         known = identify(resource, chart, recogniser)
     else:
         known = _service(resource, recogniser)
-        if scope not in known.terms:
+        if scope not in known.terms and (known.named or _has_public_code(resource)):
             return
     ref = read.name(resource) if resource.get("id") else f"{kind}/(draft {number})"
     if scope in known.terms:
         found.ketamine.append(_order(resource, ref, known, chart, recogniser, asked))
+        if known.conflict:
+            found.conflicts.append(Unreadable(known.conflict, f"order {ref}"))
     elif not known.named:
         found.ketamine.append(Order(ref, "an order without a readable drug", "", {}, unclear="its drug has no code and no name we can read"))
     elif known.terms:
         found.others.append(ordered_now(resource, known))
+
+
+def _has_public_code(resource: Mapping[str, Any]) -> bool:
+    """Whether a service is coded in LOINC or SNOMED CT, which have no code for a ketamine infusion."""
+    return any(system in LOINC | SNOMED for system, _, _ in read.concept(resource.get("code"))[0])
 
 
 def _service(resource: Mapping[str, Any], recogniser: Recogniser) -> Recognised:
@@ -125,9 +133,10 @@ def _planned(resource: Mapping[str, Any], entries: list[dict[str, Any]], asked: 
 
 
 def _reasons(resource: Mapping[str, Any], chart: Chart, recogniser: Recogniser) -> tuple[tuple[dict[str, str], ...], bool]:
-    raw = resource.get("reasonCode") or resource.get("reason")
-    concepts = [read.concept(one.get("concept") or one) for one in read.listed(raw)]
-    for ref in read.listed(resource.get("reasonReference")):
+    raw = read.listed(resource.get("reasonCode") or resource.get("reason"))
+    concepts = [read.concept(one.get("concept") or one) for one in raw if "reference" not in one]
+    either = [one["reference"] for one in raw if type(one.get("reference")) is dict]
+    for ref in read.listed(resource.get("reasonReference")) + either:
         target = read.reference(ref)
         held = next((one for one in read.listed(resource.get("contained")) if f"#{one.get('id')}" == target), None)
         held = held or chart.by_reference.get(target) or chart.by_reference.get(f"Condition/{read.tail(target)}") or {}

@@ -29,7 +29,7 @@ _PATTERNS = tuple((route, re.compile(pattern, re.I)) for route, pattern in _NAME
 
 
 def stated(entries: list[dict[str, Any]]) -> str:
-    """The route that dosage entries state; empty when none does, `other` when it is none of ours."""
+    """The route that dosage entries state; empty when none does or only a code nobody can read, `other` when it is none of ours."""
     for entry in entries:
         codings, said = read.concept(entry.get("route"))
         for _, code, _ in codings:
@@ -38,8 +38,6 @@ def stated(entries: list[dict[str, Any]]) -> str:
         for label in (said, *(display for _, _, display in codings)):
             if label:
                 return named(label) or "other"
-        if codings:
-            return "other"
     return ""
 
 

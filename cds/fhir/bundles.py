@@ -131,7 +131,7 @@ def add(found: Chart, resource: dict[str, Any], full_url: object, patient_id: st
         seen.add(identity)
     if kind in ("Medication", "Condition"):
         found.by_reference[f"{kind}/{identity}"] = resource
-        if kind == "Medication" and isinstance(full_url, str):
+        if type(full_url) is str:
             found.by_reference[full_url] = resource
     subject = resource.get("subject")
     if (type(subject) is not dict or subject.get("reference") != f"Patient/{patient_id}") and is_of_another(resource, kind, patient_id):

@@ -148,6 +148,11 @@ def _references(node: Node, known: Known, problems: list[Problem]) -> None:
                                     did_you_mean(cited.text, known.sources, "Add the source to evidence.yaml.")))
     cards = [node.mapping[key] for key in ("if_met", "if_not_met", "if_unknown")]
     for card in [child for entry in cards for child in (entry.items or [entry])]:
+        for cited in (card.get("cites") or Node([], card.place)).items:
+            own = [entry.mapping["source"].text for entry in node.mapping["evidence"].items]
+            if cited.text not in own:
+                problems.append(Problem(cited.place, "unknown-source", f"`{cited.text}` is not in the evidence of this rule",
+                                        did_you_mean(cited.text, own, "Cite it under `evidence:` first.")))
         for reason in (card.get("override_reasons") or Node([], card.place)).items:
             if reason.text not in known.override_reasons:
                 problems.append(Problem(reason.place, "no-such-override-reason", f"`{reason.text}` is not in override-reasons.yaml",
@@ -175,7 +180,7 @@ def _message(node: Node, reader: Reader) -> Message:
         return tuple(child.text for child in (node.get(key) or Node([], node.place)).items)
     advice = node.get("advice")
     return Message(node.mapping["show"].text, _filled(node.mapping["summary"], reader, MAX_SUMMARY), _filled(advice, reader) if advice else "",
-                   listed("suggest"), listed("override_reasons"))
+                   listed("suggest"), listed("override_reasons"), listed("cites"))
 
 
 def _filled(node: Node, reader: Reader, most: int | None = None) -> str:

@@ -93,13 +93,14 @@ class Setting:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """What a clinician sees: severity, summary, advice, suggestions and override reasons."""
+    """What a clinician sees: severity, summary, advice, suggestions, override reasons, and the sources it rests on first."""
 
     show: str
     summary: str
     advice: str = ""
     suggest: tuple[str, ...] = ()
     override_reasons: tuple[str, ...] = ()
+    cites: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +168,11 @@ class Rule:
     evidence: tuple[Citation, ...]
     examples: tuple[Example, ...]
     node: Node
+
+    def cited(self, message: Message) -> tuple[Citation, ...]:
+        """The evidence of the rule, what a message cites first."""
+        order = {source: place for place, source in enumerate(message.cites)}
+        return tuple(sorted(self.evidence, key=lambda entry: order.get(entry.source, len(order))))
 
     @property
     def topic(self) -> str:

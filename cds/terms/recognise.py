@@ -14,6 +14,7 @@ Coding = tuple[str, str, str]
 
 _NOTHING = Recognised({})
 _MAX_REMEMBERED = 20_000
+_LOCAL = frozenset(("cream", "ointment", "gel", "lotion", "topical", "ophthalmic", "otic"))
 
 
 class Recogniser:
@@ -78,17 +79,20 @@ class Recogniser:
             if product is not None:
                 hits.append((product, "code" if code.strip() in self._ingredient_codes else "expanded"))
         label = readable([text, *(display for _, _, display in codings)])
-        named = [self._words.find(label_) for label_ in {text, *(display for _, _, display in codings)} if label_]
-        by_name = dict.fromkeys(one for found in named for value in found.values for one in value.split("+"))
+        labels = [said for said in dict.fromkeys((text, *(display for _, _, display in codings))) if said]
+        named = [self._words.find(said) for said in labels]
+        each = [dict.fromkeys(one for value in found.values for one in value.split("+")) for found in named]
+        by_name = dict.fromkeys(one for names in each for one in names)
         terms: dict[str, str] = {}
         for ingredient in by_name:
             self._add(terms, Product((ingredient,), _route(label), _form(label), ""), "text")
         ingredients = dict.fromkeys(one for product, _ in hits for one in product.ingredients)
         for product, how in hits:
             self._add(terms, product, how)
-        conflict = ""
-        if ingredients and by_name and not set(ingredients) & set(by_name):
-            conflict = f"code says {' + '.join(ingredients)}, name says {' + '.join(by_name)}"
+        odd = [names for names in each if names and ingredients and names.keys().isdisjoint(ingredients)]
+        conflict = f"code says {' + '.join(ingredients)}, name says {' + '.join(odd[0])}" if odd else ""
+        if conflict:
+            label = next((said for said, names in zip(labels, each) if not names.keys().isdisjoint(ingredients)), label)
         first = next((product for product, _ in hits if product.route or product.strength), Product((), "", "", ""))
         exact = not ingredients and len(by_name) == 1 and all(found.only for found in named)
         return Recognised(terms, tuple(ingredients or by_name), first.route, first.form or _form(label), first.strength,
@@ -169,7 +173,8 @@ def _form(label: str) -> str:
 
 
 def _route(label: str) -> str:
-    return "transdermal" if "patch" in label.casefold() or "transdermal" in label.casefold() else ""
+    words = set(label.casefold().split())
+    return "transdermal" if words & {"patch", "transdermal"} else "local" if words & _LOCAL else ""
 
 
 def _including(terms: Mapping[str, Term]) -> dict[str, tuple[str, ...]]:

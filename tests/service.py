@@ -1,0 +1,162 @@
+"""A real `cds serve` on a free loopback port, a child process that is stopped by its own pid; and requests to ask it."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+
+ROOT = Path(__file__).resolve().parents[1]
+AS_OF = "2026-06-30T10:00:00Z"
+JSON = {"Content-Type": "application/json"}
+RXNORM, LOINC = "http://www.nlm.nih.gov/research/umls/rxnorm", "http://loinc.org"
+Document = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Service:
+    """A running service, where it listens, and the file that takes both of its output streams."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+    output: Path
+
+    @property
+    def base(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def log(self) -> str:
+        """Everything the service has printed so far."""
+        return self.output.read_text(errors="replace")
+
+    def get(self, path: str, **more: Any) -> requests.Response:
+        return requests.get(self.base + path, timeout=20, **more)
+
+    def ask(self, document: Document | bytes, service: str = "ketamine-order-sign", headers: Mapping[str, str] = JSON) -> requests.Response:
+        """Post a document, or the bytes of one, to a service."""
+        body = document if isinstance(document, bytes) else json.dumps(document).encode()
+        return requests.post(f"{self.base}/cds-services/{service}", data=body, headers=headers, timeout=30)
+
+    def connect(self, timeout: float = 20) -> socket.socket:
+        return socket.create_connection(("127.0.0.1", self.port), timeout)
+
+
+def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
+    """This process's environment without any setting of the service, and what a test adds."""
+    return {name: value for name, value in os.environ.items() if not name.startswith(("CDS_", "PROMETHEUS_"))} | dict(more or {})
+
+
+def cds(*words: str, stdin: bytes = b"", env: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[bytes]:
+    """Run a `cds` command to its end."""
+    return subprocess.run([sys.executable, "-m", "cds", *words], input=stdin, capture_output=True, cwd=ROOT, env=environment(env), timeout=30)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def listens(port: int) -> bool:
+    """Whether anything accepts connections on a loopback port."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@contextmanager
+def running(*options: str, env: Mapping[str, str] | None = None, port: int | None = None, wait: float = 25) -> Iterator[Service]:
+    """`cds serve` with some options, from ready to stopped; without `port` it gets `--port` and a free one."""
+    given = ["--port", str(free_port())] if port is None else []
+    with tempfile.TemporaryDirectory(prefix="cds-test-") as folder:
+        output = Path(folder, "output")
+        with output.open("wb") as stream:
+            process = subprocess.Popen([sys.executable, "-m", "cds", "serve", *given, *options], cwd=ROOT, env=environment(env),
+                                       stdin=subprocess.DEVNULL, stdout=stream, stderr=stream)
+        service = Service(process, port or int(given[1]), output)
+        try:
+            _until_ready(service, wait)
+            yield service
+        finally:
+            _stop(process)
+
+
+def _until_ready(service: Service, wait: float) -> None:
+    until = time.monotonic() + wait
+    while time.monotonic() < until:
+        if service.process.poll() is not None:
+            raise AssertionError(f"`cds serve` ended with {service.process.returncode}:\n{service.log()}")
+        if listens(service.port) and service.get("/livez").ok:
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"`cds serve` was not ready within {wait:g} s:\n{service.log()}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(10)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(10)
+
+
+def of(patient: str) -> Document:
+    return {"reference": f"Patient/{patient}"}
+
+
+def bundle(*resources: Document, **more: Any) -> Document:
+    return {"resourceType": "Bundle", "type": "searchset", "entry": [{"resource": one} for one in resources], **more}
+
+
+def drug(name: str, code: str, identity: str, kind: str = "MedicationStatement", patient: str = "p1", **more: Any) -> Document:
+    """A drug of the chart, active since March 2026, or what `more` says."""
+    dated = {"effectivePeriod": {"start": "2026-03-01"}} if kind == "MedicationStatement" else {"intent": "order", "authoredOn": "2026-05-01"}
+    concept = {"coding": [{"system": RXNORM, "code": code, "display": name}], "text": name}
+    return {"resourceType": kind, "id": identity, "status": "active", "subject": of(patient), "medicationCodeableConcept": concept, **dated, **more}
+
+
+def theophylline(identity: str = "ms-1", kind: str = "MedicationStatement", **more: Any) -> Document:
+    return drug("theophylline", "10438", identity, kind, **more)
+
+
+def order(identity: str = "draft-1", mg: Any = 40, minutes: Any = 40, patient: str = "p1", **more: Any) -> Document:
+    """A draft order of intravenous ketamine."""
+    dosage = {"route": {"coding": [{"system": "http://snomed.info/sct", "code": "47625008"}]},
+              "timing": {"repeat": {"duration": minutes, "durationUnit": "min"}},
+              "doseAndRate": [{"doseQuantity": {"value": mg, "unit": "mg", "system": "http://unitsofmeasure.org", "code": "mg"}}]}
+    made = drug("ketamine", "6130", identity, "MedicationRequest", patient, status="draft", dosageInstruction=[dosage])
+    return {key: value for key, value in (made | more).items() if value is not None}
+
+
+def measured(code: str, value: Any, unit: str, identity: str, at: str = "2026-06-30T09:00:00Z", **more: Any) -> Document:
+    return {"resourceType": "Observation", "id": identity, "status": "final", "subject": of("p1"), "effectiveDateTime": at,
+            "code": {"coding": [{"system": LOINC, "code": code}]}, "valueQuantity": {"value": value, "unit": unit}, **more}
+
+
+def pressure(upper: Any, lower: Any) -> list[Document]:
+    return [measured("8480-6", upper, "mmHg", "bp-s"), measured("8462-4", lower, "mmHg", "bp-d")]
+
+
+def asked(hook: str = "order-sign", orders: list[Document] | None = None, statements: tuple = (), medicationrequests: tuple = (),
+          conditions: tuple = (), observations: list[Document] | None = None, patient: str = "p1", **more: Any) -> Document:
+    """A request with a complete chart; in itself it gives no card."""
+    context: Document = {"userId": "Practitioner/1", "patientId": patient}
+    if hook != "patient-view":
+        context["draftOrders"] = bundle(*([order(patient=patient)] if orders is None else orders))
+    vitals = [*pressure(120, 80), measured("29463-7", 80, "kg", "w-1", "2026-06-20")] if observations is None else observations
+    prefetch = {"patient": {"resourceType": "Patient", "id": patient, "birthDate": "1980-01-01", "gender": "female"},
+                "conditions": bundle(*conditions), "medicationstatements": bundle(*statements),
+                "medicationrequests": bundle(*medicationrequests), "observations": bundle(*vitals)}
+    return {"hook": hook, "hookInstance": "test", "context": context, "prefetch": prefetch, **more}
