@@ -19,7 +19,7 @@ from cds.engine.plan import Plan, plan
 from cds.facts import orders
 from cds.facts.gather import gather
 from cds.facts.medications import Asked
-from cds.facts.model import Order, PatientFacts
+from cds.facts.model import Order, PatientFacts, Wanted
 from cds.fhir.bundles import Chart, chart
 from cds.hooks import order_select
 from cds.hooks.request import ORDER_HOOKS, HookRequest
@@ -38,9 +38,9 @@ class Ready:
     engine_note: str = ""
 
     @property
-    def wanted(self) -> frozenset[str]:
-        """The terms looked for in charts: those of clauses, and the drugs the rulebook is about."""
-        return self.plan.wanted | {self.rulebook.book.scope}
+    def wanted(self) -> Wanted:
+        """What is looked for in charts: what clauses ask for, and the drugs the rulebook is about."""
+        return replace(self.plan.wanted, terms=self.plan.wanted.terms | {self.rulebook.book.scope})
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,8 @@ def decide(request: HookRequest, ready: Ready, now: datetime, zone: tzinfo, new_
         drafts = _drafts(request, Chart(), chosen, ready, asked)
         if drafts.ketamine:
             found = chart(request.prefetch, request.patient_id)
-            drafts = _drafts(request, found, chosen, ready, asked)
+            if orders.needs_chart(request.draft_orders, drafts):
+                drafts = _drafts(request, found, chosen, ready, asked)
         if not drafts.ketamine:
             unread = not drafts.readable
             return _nothing_to_read("no order could be read", request.hook, told) if unread else Decision([], _none_apply(ready))
@@ -117,7 +118,7 @@ def _evaluated(facts: PatientFacts, ready: Ready, new_identifier: Callable[[], s
 
 def _drafts(request: HookRequest, found: Chart, chosen: frozenset[str], ready: Ready, asked: Asked) -> orders.Drafts:
     book = ready.rulebook
-    drafts = orders.drafts(request.draft_orders or (), found, book.recogniser, asked, book.book.scope, request.patient_id)
+    drafts = orders.drafts(request.draft_orders or (), found, book.recogniser, asked, book.book.scope, request.patient_id, ready.wanted)
     if chosen:
         drafts.ketamine = [order for order in drafts.ketamine if order.ref in chosen or order.ref.rpartition("/")[2] in chosen]
     return drafts

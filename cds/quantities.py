@@ -11,31 +11,32 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 
 _F = Fraction
+_ONE = Fraction(1)
 
 # dimension -> unit as written -> how many internal units it is; UCUM spellings stand beside the plain ones
 UNITS: dict[str, dict[str, Fraction]] = {
-    "time": {"hour": _F(1), "hours": _F(1), "h": _F(1), "hr": _F(1), "minute": _F(1, 60), "minutes": _F(1, 60),
+    "time": {"hour": _ONE, "hours": _ONE, "h": _ONE, "hr": _ONE, "minute": _F(1, 60), "minutes": _F(1, 60),
              "min": _F(1, 60), "second": _F(1, 3600), "seconds": _F(1, 3600), "s": _F(1, 3600), "day": _F(24),
              "days": _F(24), "d": _F(24), "week": _F(168), "weeks": _F(168), "wk": _F(168), "month": _F(730),
              "months": _F(730), "mo": _F(730), "year": _F(8766), "years": _F(8766), "a": _F(8766)},
-    "mass": {"mg": _F(1), "mg/dose": _F(1), "milligram": _F(1), "milligrams": _F(1), "g": _F(1000), "gram": _F(1000), "mcg": _F(1, 1000),
+    "mass": {"mg": _ONE, "mg/dose": _ONE, "milligram": _ONE, "milligrams": _ONE, "g": _F(1000), "gram": _F(1000), "mcg": _F(1, 1000),
              "ug": _F(1, 1000), "µg": _F(1, 1000), "μg": _F(1, 1000), "microgram": _F(1, 1000), "kg": _F(10**6)},
-    "weight": {"kg": _F(1), "kilogram": _F(1), "kilograms": _F(1), "g": _F(1, 1000), "[lb_av]": _F(45359237, 10**8),
+    "weight": {"kg": _ONE, "kilogram": _ONE, "kilograms": _ONE, "g": _F(1, 1000), "[lb_av]": _F(45359237, 10**8),
                "lb": _F(45359237, 10**8), "lbs": _F(45359237, 10**8), "[oz_av]": _F(45359237, 16 * 10**8)},
-    "dose": {"mg/kg": _F(1), "mg/kg/dose": _F(1), "mcg/kg/dose": _F(1, 1000), "mcg/kg": _F(1, 1000), "ug/kg": _F(1, 1000), "µg/kg": _F(1, 1000), "g/kg": _F(1000)},
-    "rate": {"mg/h": _F(1), "mg/hr": _F(1), "mg/min": _F(60), "mcg/min": _F(60, 1000), "ug/min": _F(60, 1000),
+    "dose": {"mg/kg": _ONE, "mg/kg/dose": _ONE, "mcg/kg/dose": _F(1, 1000), "mcg/kg": _F(1, 1000), "ug/kg": _F(1, 1000), "µg/kg": _F(1, 1000), "g/kg": _F(1000)},
+    "rate": {"mg/h": _ONE, "mg/hr": _ONE, "mg/min": _F(60), "mcg/min": _F(60, 1000), "ug/min": _F(60, 1000),
              "mcg/h": _F(1, 1000), "ug/h": _F(1, 1000)},
-    "dose rate": {"mg/kg/h": _F(1), "mg/kg/hr": _F(1), "mg/kg/min": _F(60), "mcg/kg/min": _F(60, 1000),
+    "dose rate": {"mg/kg/h": _ONE, "mg/kg/hr": _ONE, "mg/kg/min": _F(60), "mcg/kg/min": _F(60, 1000),
                   "ug/kg/min": _F(60, 1000), "µg/kg/min": _F(60, 1000), "mcg/kg/h": _F(1, 1000),
-                  "ug/kg/h": _F(1, 1000), "mg/(kg.h)": _F(1), "ug/(kg.min)": _F(60, 1000)},
-    "volume": {"mL": _F(1), "ml": _F(1), "milliliter": _F(1), "millilitre": _F(1), "L": _F(1000), "l": _F(1000),
-               "cc": _F(1), "cm3": _F(1)},
-    "flow": {"mL/h": _F(1), "ml/h": _F(1), "mL/hr": _F(1), "ml/hr": _F(1), "mL/min": _F(60), "ml/min": _F(60)},
-    "concentration": {"mg/mL": _F(1), "mg/ml": _F(1), "g/mL": _F(1000), "mcg/mL": _F(1, 1000), "ug/mL": _F(1, 1000)},
-    "pressure": {"mmHg": _F(1), "mm[Hg]": _F(1), "mm Hg": _F(1), "mm hg": _F(1), "kPa": _F(75006157584566, 10**13)},
-    "share": {"%": _F(1), "percent": _F(1)},
-    "frequency": {"/min": _F(1), "{beats}/min": _F(1), "beats/min": _F(1), "bpm": _F(1), "{Beats}/min": _F(1)},
-    "count": {"classes": _F(1), "class": _F(1), "drugs": _F(1), "trials": _F(1), "infusions": _F(1)},
+                  "ug/kg/h": _F(1, 1000), "mg/(kg.h)": _ONE, "ug/(kg.min)": _F(60, 1000)},
+    "volume": {"mL": _ONE, "ml": _ONE, "milliliter": _ONE, "millilitre": _ONE, "L": _F(1000), "l": _F(1000),
+               "cc": _ONE, "cm3": _ONE},
+    "flow": {"mL/h": _ONE, "ml/h": _ONE, "mL/hr": _ONE, "ml/hr": _ONE, "mL/min": _F(60), "ml/min": _F(60)},
+    "concentration": {"mg/mL": _ONE, "mg/ml": _ONE, "g/mL": _F(1000), "mcg/mL": _F(1, 1000), "ug/mL": _F(1, 1000)},
+    "pressure": {"mmHg": _ONE, "mm[Hg]": _ONE, "mm Hg": _ONE, "mm hg": _ONE, "kPa": _F(75006157584566, 10**13)},
+    "share": {"%": _ONE, "percent": _ONE},
+    "frequency": {"/min": _ONE, "{beats}/min": _ONE, "beats/min": _ONE, "bpm": _ONE, "{Beats}/min": _ONE},
+    "count": {"classes": _ONE, "class": _ONE, "drugs": _ONE, "trials": _ONE, "infusions": _ONE},
 }
 _NUMBER = re.compile(r"(?P<number>[0-9]{1,12}(\.[0-9]{1,9})?)\s*(?P<unit>\S.*)")
 _FOLDED = {dimension: {name.casefold(): factor for name, factor in names.items()} for dimension, names in UNITS.items()}
@@ -80,11 +81,13 @@ def amount(number: Fraction, unit: str, dimension: str) -> Fraction | None:
     factor = names.get(unit)
     if factor is None:
         factor = _FOLDED[dimension].get(unit.strip().casefold())
-    return None if factor is None else number * factor
+    return None if factor is None else number if factor is _ONE else number * factor
 
 
 def exact(number: object) -> Fraction | None:
     """A JSON number (or a text that is one) as an exact fraction; None for anything else, booleans included."""
+    if type(number) is int:
+        return Fraction(number) if -10**30 < number < 10**30 else None
     if isinstance(number, bool) or not isinstance(number, (int, float, str)):
         return None
     text = repr(number) if isinstance(number, float) else str(number).strip()
@@ -103,8 +106,9 @@ def decimal(number: Fraction, digits: int = 3) -> str:
 
 def holds(left: Fraction, how: str, right: Fraction) -> bool:
     """Compare two amounts in the same internal unit; `how` is above, below, at least or at most."""
+    first, second = left.numerator * right.denominator, right.numerator * left.denominator  # twice as fast as comparing fractions
     if how == "above":
-        return left > right
+        return first > second
     if how == "below":
-        return left < right
-    return left >= right if how == "at least" else left <= right
+        return first < second
+    return first >= second if how == "at least" else first <= second

@@ -12,12 +12,12 @@ _WWW = re.compile(r"www\s*\.", re.I)
 _INLINE = re.compile(r"([\\`*_\[\]|~<>&$])")
 _LEADING = re.compile(r"^(?=[#+\-=>])|^(?P<number>[0-9]{1,9})(?=[.)])")
 _HIDDEN = {0xAD, 0x61C, 0x180E, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), *range(0xFFF9, 0xFFFC)}
-_PLAIN = re.compile(r"[A-Za-z0-9 ,.;:%/]*")
+_PLAIN = re.compile(r"[A-Za-z0-9 ,.;:%()+'-]*(?:/[A-Za-z0-9 ,.;:%()+'-]+)*")
 
 
 def plain(text: str, most: int = 120) -> str:
     """One line of inert text: no control, bidirectional or invisible characters, no links, at most so many characters."""
-    if _PLAIN.fullmatch(text) and "//" not in text and ":" not in text and "www" not in text.lower():
+    if _PLAIN.fullmatch(text) and "www" not in text.lower() and not (":" in text and _SCHEME.search(text)):
         cleaned = text
     else:
         cleaned = _clean(text)

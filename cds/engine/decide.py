@@ -45,10 +45,12 @@ def decide(ready: RulePlan, plan: Plan, answers: Sequence[Answer], values: Seque
     applies = value(ready.applies, values)
     if applies == NO:
         return Verdict(rule, NOT_APPLICABLE)
-    read = _Reading(plan, answers)
     most = YES if applies == YES else SOFT
     found = [min(most, *(conclusions[one] for one in level.conclusions)) for level in ready.levels]
     reached = max([min(most, conclusions[ready.met_conclusion]), *found])
+    if reached == NO and not disputed:
+        return Verdict(rule, NOT_MET)
+    read = _Reading(plan, answers)
     if applies == UNKNOWN and reached > NO:
         return Verdict(rule, UNDECIDED, missing=tuple(dict.fromkeys((*read.missing(rule.applies_when), *read.missing(rule.met_when)))))
     if disputed & ready.conclusions:
@@ -106,6 +108,7 @@ class _Reading:
 
     def __init__(self, plan: Plan, answers: Sequence[Answer]) -> None:
         self._number, self._answers = plan.number, answers
+        self._nothing_open = not any(answer.value == UNKNOWN for answer in answers)
         self._known: dict[int, int] = {}
 
     def of(self, clause: Clause) -> Answer:
@@ -143,6 +146,8 @@ class _Reading:
 
     def missing(self, question: Question) -> Iterator[Missing]:
         """What kept a question from a firm yes or no."""
+        if self._nothing_open:
+            return
         if isinstance(question, Ask):
             if self.of(question.clause).value == UNKNOWN:
                 yield from self.of(question.clause).missing

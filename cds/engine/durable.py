@@ -248,12 +248,13 @@ class Inference:
 
     def _values(self, handles: list[int], answers: Sequence[int]) -> list[int]:
         until = monotonic() + self._deadline
+        soft, unknown = SOFT in answers, UNKNOWN in answers
         values = self._constants.copy()
         reached = {plane: {clause for clause, answer in enumerate(answers) if answer >= plane} for plane in (1, 2, 3)}
         for handle, ruleset in zip(handles, self._rulesets):
             idle = ruleset.needs and ruleset.needs.isdisjoint(reached[ruleset.plane])
-            if idle or ruleset.plane == SOFT and SOFT not in answers:
-                continue  # (without soft answers the soft plane is the firm one)
+            if idle or ruleset.plane == SOFT and not soft or ruleset.plane == UNKNOWN and not soft and not unknown:
+                continue  # (where no answer tells two planes apart, they are the same, and the firmer one is asked)
             texts = [text for clause, each in ruleset.facts.items() if (text := each[answers[clause]])]
             for name in _session(self._engine, handle, ruleset.serves, texts, until):
                 for conclusion in ruleset.serves[name]:

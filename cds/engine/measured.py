@@ -16,6 +16,13 @@ from cds.terms.model import Term
 
 def newest(term: str, window: Quantity, facts: PatientFacts, dimension: str | None = None) -> list[tuple[Measurement, Within]]:
     """Every usable measurement inside a window (or perhaps inside) that may be the newest: several where times are equal or vague."""
+    key = (term, id(window), dimension)  # windows live as long as their clauses
+    if key not in facts.memo:
+        facts.memo[key] = _newest(term, window, facts, dimension)
+    return facts.memo[key]
+
+
+def _newest(term: str, window: Quantity, facts: PatientFacts, dimension: str | None) -> list[tuple[Measurement, Within]]:
     placed = [(one, within(one.taken, window, facts.asked_at, facts.zone)) for one in facts.measurements.get(term, ())
               if dimension in (None, one.dimension)]
     found = [(one, where) for one, where in placed if where in (Within.INSIDE, Within.PARTLY)]

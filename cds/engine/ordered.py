@@ -64,7 +64,7 @@ def order_dose(clause: Clause, order: Order, facts: PatientFacts, memo: Memo) ->
 def _remembered(unit: str, amounts: Callable[[Dose, Order, PatientFacts, Clause], _Amounts], clause: Clause, order: Order,
                 facts: PatientFacts, memo: Memo) -> _Amounts:
     """The amounts of an order, worked out once for all clauses that compare them."""
-    key = (unit, clause.word("weight_within"))
+    key = (unit, id(clause.word("weight_within")))
     if key not in memo:
         memo[key] = [one for dose in order.doses for one in amounts(dose, order, facts, clause)]
     return memo[key]

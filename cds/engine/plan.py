@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from cds.engine.clauses import is_about_order, is_measuring
 from cds.engine.formula import All, Any, Formula, Literal, negate
+from cds.facts.model import Wanted
 from cds.rulefile.language import VERBS
 from cds.rulefile.rule import Ask, Clause, Exempt, Group, Question, Rule
 
@@ -46,7 +47,7 @@ class Plan:
     conclusions: tuple[tuple[str, Formula], ...]
     number: dict[Clause, int]
     always: frozenset[int]
-    wanted: frozenset[str]
+    wanted: Wanted
     woken_by: tuple[tuple[int, ...], ...]
 
     def candidates(self, values: Sequence[int]) -> set[int]:
@@ -72,10 +73,10 @@ def plan(rules: Iterable[Rule]) -> Plan:
                 tuple(tuple(i for i, found in enumerate(support) if found and clause in found) for clause in range(len(clauses))))
 
 
-def _wanted(clauses: Sequence[Clause]) -> frozenset[str]:
-    """The terms that clauses look for in the chart."""
+def _wanted(clauses: Sequence[Clause]) -> Wanted:
     heads = [clause.head for clause in clauses if VERBS[clause.verb].reads]
-    return frozenset(name for head in heads for name in (head if isinstance(head, tuple) else (head,)) if isinstance(name, str))
+    dosed = frozenset(clause.head for clause in clauses if clause.word("daily_dose") is not None and isinstance(clause.head, str))
+    return Wanted(frozenset(name for head in heads for name in (head if isinstance(head, tuple) else (head,)) if isinstance(name, str)), dosed)
 
 
 def _support(found: Formula) -> frozenset[int] | None:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from datetime import tzinfo
 from typing import Any
 
-from cds.facts.model import Condition
+from cds.facts.model import Condition, Wanted
 from cds.fhir import read
 from cds.fhir.bundles import Chart
 from cds.intervals import Moment, moment
@@ -23,12 +23,12 @@ _REFUTED = frozenset({"refuted", "entered-in-error"})
 _UNSURE = frozenset({"provisional", "differential", "unconfirmed"})
 
 
-def conditions(chart: Chart, recogniser: Recogniser, zone: tzinfo, wanted: frozenset[str]) -> Iterator[Condition | Mapping[str, Any]]:
+def conditions(chart: Chart, recogniser: Recogniser, zone: tzinfo, wanted: Wanted) -> Iterator[Condition | Mapping[str, Any]]:
     """Every condition of a wanted term; a raw resource comes back where nothing about it can be read."""
     for resource in chart.resources.get("Condition", ()):
         known = recogniser.condition(*read.concept(resource.get("code")))
         if known.terms:
-            if wanted.isdisjoint(known.terms):
+            if wanted.terms.isdisjoint(known.terms):
                 continue
             found = _condition(resource, known, zone)
             if found is not None:

@@ -11,7 +11,7 @@ from cds.facts.allergies import allergies
 from cds.facts.conditions import conditions
 from cds.facts.measurements import measurements
 from cds.facts.medications import Asked, counts_at_all, medications
-from cds.facts.model import Allergy, Condition, ListState, Measurement, Medication, PatientFacts, Unreadable
+from cds.facts.model import Allergy, Condition, ListState, Measurement, Medication, PatientFacts, Unreadable, Wanted
 from cds.fhir import read
 from cds.fhir.bundles import NOT_SENT, Chart, Received
 from cds.hooks.request import HookRequest
@@ -23,7 +23,7 @@ _Fact = TypeVar("_Fact", Medication, Condition, Measurement, Allergy)
 
 
 def gather(request: HookRequest, drafts: orders.Drafts, found: Chart, recogniser: Recogniser, asked: Asked, scope: str,
-           members: tuple[str, ...], wanted: frozenset[str]) -> PatientFacts:
+           members: tuple[str, ...], wanted: Wanted) -> PatientFacts:
     """The facts of one request: chart entries of the wanted terms, orders, and what was missing or unreadable."""
     unreadable: list[Unreadable] = []
     drugs: list[Medication] = list(drafts.others)

@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
+from fractions import Fraction
 from typing import Any
 
 from cds.facts import dosage
-from cds.facts.model import CURRENT, ENDED, ON_HOLD, ORDERED, POSSIBLE, Medication
+from cds.facts.model import CURRENT, ENDED, ON_HOLD, ORDERED, POSSIBLE, Medication, Wanted
 from cds.fhir import read
 from cds.fhir.bundles import Chart
 from cds.intervals import Moment, moment
@@ -72,14 +73,14 @@ def medication_resource(resource: Mapping[str, Any], ref: object, chart: Chart) 
 
 
 def medications(chart: Chart, recogniser: Recogniser, asked: Asked,
-                wanted: frozenset[str]) -> Iterator[tuple[Mapping[str, Any], Recognised, Medication | None]]:
+                wanted: Wanted) -> Iterator[tuple[Mapping[str, Any], Recognised, Medication | None]]:
     """Every drug entry of a wanted term, and every one that cannot be told; the Medication is None where it does not count."""
     for kind in TYPES:
         for resource in chart.resources.get(kind, ()):
             known = identify(resource, chart, recogniser)
-            if known.named and wanted.isdisjoint(known.terms):
+            if known.named and wanted.terms.isdisjoint(known.terms):
                 continue
-            yield resource, known, (_medication(resource, kind, known, asked) if known.terms else None)
+            yield resource, known, (_medication(resource, kind, known, asked, wanted) if known.terms else None)
 
 
 def counts_at_all(resource: Mapping[str, Any]) -> bool:
@@ -88,7 +89,7 @@ def counts_at_all(resource: Mapping[str, Any]) -> bool:
                 or resource.get("doNotPerform") is True or read.text(resource.get("taken")).lower() == "n")
 
 
-def _medication(resource: Mapping[str, Any], kind: str, known: Recognised, asked: Asked) -> Medication | None:
+def _medication(resource: Mapping[str, Any], kind: str, known: Recognised, asked: Asked, wanted: Wanted) -> Medication | None:
     status = read.status(resource)
     if (status in _NEVER or read.text(resource.get("intent")).lower() in _NO_ORDER or resource.get("doNotPerform") is True
             or read.text(resource.get("taken")).lower() == "n" or "not-taking" in read.codes(_adherence(resource))):
@@ -107,8 +108,11 @@ def _medication(resource: Mapping[str, Any], kind: str, known: Recognised, asked
     if known.conflict:
         doubts = (*doubts, known.conflict)
     return Medication(read.name(resource), known.name, _text(resource, known, status, state, started, ended), known.terms,
-                      known.ingredients, known.exact, state, started, ended, last, doubts,
-                      dosage.daily_mg(resource, (known.strength, known.name)))
+                      known.ingredients, known.exact, state, started, ended, last, doubts, _daily_mg(resource, known, wanted))
+
+
+def _daily_mg(resource: Mapping[str, Any], known: Recognised, wanted: Wanted) -> Fraction | None:
+    return None if wanted.dosed.isdisjoint(known.terms) else dosage.daily_mg(resource, (known.strength, known.name))
 
 
 def _adherence(resource: Mapping[str, Any]) -> object:
@@ -158,8 +162,8 @@ def _text(resource: Mapping[str, Any], known: Recognised, status: str, state: st
     return ", ".join(filter(None, parts))
 
 
-def ordered_now(resource: Mapping[str, Any], known: Recognised) -> Medication:
+def ordered_now(resource: Mapping[str, Any], known: Recognised, wanted: Wanted) -> Medication:
     """A draft order of another drug in the same request."""
     return Medication(read.name(resource), known.name, f"{known.name}, ordered now (draft)", known.terms, known.ingredients, known.exact,
                       ORDERED, doubts=(known.conflict,) if known.conflict else (),
-                      daily_mg=dosage.daily_mg(resource, (known.strength, known.name)))
+                      daily_mg=_daily_mg(resource, known, wanted))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from fractions import Fraction
+from typing import Any
 
 from cds.intervals import Moment
 
@@ -12,6 +13,14 @@ LISTS = {"medications": "medication list", "conditions": "problem list", "observ
          "allergies": "allergy list", "patient": "patient record"}
 
 CURRENT, POSSIBLE, ON_HOLD, ENDED, ORDERED = "current", "possibly current", "on hold", "ended", "ordered now"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The terms that are looked for in a chart, and those of them whose daily dose is asked for."""
+
+    terms: frozenset[str]
+    dosed: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +149,7 @@ class Unreadable:
 
 @dataclass(frozen=True, slots=True)
 class PatientFacts:
-    """All that is known for one request; lists are indexed by term."""
+    """All that is known for one request; lists are indexed by term.  `memo` keeps what clauses have worked out from it."""
 
     hook: str
     asked_at: datetime
@@ -156,3 +165,4 @@ class PatientFacts:
     unreadable: tuple[Unreadable, ...] = ()
     unclassified: tuple[str, ...] = ()
     unusable: dict[str, tuple[Measurement, ...]] = field(default_factory=dict)
+    memo: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)

@@ -9,7 +9,7 @@ from typing import Any
 
 from cds.facts import dosage, routes
 from cds.facts.medications import Asked, identify, medication_resource, ordered_now
-from cds.facts.model import Dose, Medication, Order, Unreadable
+from cds.facts.model import Dose, Medication, Order, Unreadable, Wanted
 from cds.fhir import bundles, read
 from cds.fhir.bundles import Chart
 from cds.intervals import Moment, moment
@@ -35,7 +35,7 @@ class Drafts:
 
 
 def drafts(entries: tuple[Mapping[str, Any], ...], chart: Chart, recogniser: Recogniser, asked: Asked, scope: str,
-           patient_id: str) -> Drafts:
+           patient_id: str, wanted: Wanted) -> Drafts:
     """Sort the draft orders of a request; Medications in the same Bundle are known to the chart afterwards."""
     found = Drafts()
     resources = [entry["resource"] for entry in entries if type(entry.get("resource")) is dict]
@@ -54,12 +54,12 @@ def drafts(entries: tuple[Mapping[str, Any], ...], chart: Chart, recogniser: Rec
         found.readable += 1
         if resource.get("doNotPerform") is True or read.status(resource) in _VOID:
             continue
-        _sort(resource, kind, number, found, chart, recogniser, asked, scope)
+        _sort(resource, kind, number, found, chart, recogniser, asked, scope, wanted)
     return found
 
 
 def _sort(resource: Mapping[str, Any], kind: str, number: int, found: Drafts, chart: Chart, recogniser: Recogniser, asked: Asked,
-          scope: str) -> None:
+          scope: str, wanted: Wanted) -> None:
     if kind in _DRUG_ORDERS:
         known = identify(resource, chart, recogniser)
     else:
@@ -74,7 +74,14 @@ def _sort(resource: Mapping[str, Any], kind: str, number: int, found: Drafts, ch
     elif not known.named:
         found.ketamine.append(Order(ref, "an order without a readable drug", "", {}, unclear="its drug has no code and no name we can read"))
     elif known.terms:
-        found.others.append(ordered_now(resource, known))
+        found.others.append(ordered_now(resource, known, wanted))
+
+
+def needs_chart(entries: tuple[Mapping[str, Any], ...], found: Drafts) -> bool:
+    """Whether the drafts refer to resources beside them, or hold a drug that cannot be told without them."""
+    refers = ("medicationReference", "reasonReference", "reason", "medication")
+    return any(order.unclear for order in found.ketamine) or any(
+        key in entry["resource"] for entry in entries if type(entry.get("resource")) is dict for key in refers)
 
 
 def _has_public_code(resource: Mapping[str, Any]) -> bool:
