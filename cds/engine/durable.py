@@ -28,7 +28,7 @@ except ImportError as _error:
 MAX_FAULTS, DEADLINE = 5, 0.25
 MAX_CONJUNCTIONS, MAX_CLAUSES = 64, 12
 MAX_RULES, MAX_PATTERNS, MAX_SIBLINGS, MAX_SHARING, MAX_STACK = 100, 200, 200, 200, 60
-SHARD_PATTERNS = 48  # far below the limit, because a session pays for every pattern, used or not
+SHARD_PATTERNS = 16  # far below the limit, because a session pays for every pattern, used or not
 
 Way = frozenset[int]  # clause numbers that together meet a conclusion; a negated clause as its complement ~number
 Pattern = tuple[int, int, int]  # a clause, and the lowest and highest answer that holds
@@ -112,6 +112,7 @@ class _Ruleset:
     serves: dict[str, list[int]]
     facts: dict[int, tuple[str | None, ...]]
     needs: frozenset[int]  # unless one of these reaches the plane nothing fires; empty: something always may
+    ways: tuple[frozenset[int], ...]  # what must reach the plane together for one of its rules to fire
 
 
 def _ruleset(plane: int, shard: dict[Way, list[Pattern]], serving: dict[Way, list[int]]) -> _Ruleset:
@@ -130,7 +131,8 @@ def _ruleset(plane: int, shard: dict[Way, list[Pattern]], serving: dict[Way, lis
         for own, (clause, answers) in enumerate(usable.items())
     }
     needs = frozenset(code for way in shard for code in way if code >= 0 and all(max(other) >= 0 for other in shard))
-    return _Ruleset(plane, json.dumps(rules), {str(i): serving[way] for i, way in enumerate(shard)}, facts, needs)
+    ways = tuple(frozenset(code for code in way if code >= 0) for way in shard)
+    return _Ruleset(plane, json.dumps(rules), {str(i): serving[way] for i, way in enumerate(shard)}, facts, needs, ways)
 
 
 def _rulesets(names: Sequence[str], serving: dict[Way, list[int]]) -> Iterator[_Ruleset]:
@@ -255,6 +257,8 @@ class Inference:
             idle = ruleset.needs and ruleset.needs.isdisjoint(reached[ruleset.plane])
             if idle or ruleset.plane == SOFT and not soft or ruleset.plane == UNKNOWN and not soft and not unknown:
                 continue  # (where no answer tells two planes apart, they are the same, and the firmer one is asked)
+            if not any(way <= reached[ruleset.plane] for way in ruleset.ways):
+                continue
             texts = [text for clause, each in ruleset.facts.items() if (text := each[answers[clause]])]
             for name in _session(self._engine, handle, ruleset.serves, texts, until):
                 for conclusion in ruleset.serves[name]:

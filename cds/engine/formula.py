@@ -49,12 +49,22 @@ def negate(formula: Formula) -> Formula:
 
 def value(formula: Formula, answers: Sequence[int]) -> int:
     """The answer (0 to 3) of a formula, given one answer per clause number."""
-    if isinstance(formula, Literal):
+    if type(formula) is Literal:
         answer = answers[formula.clause]
         return NEGATED[answer] if formula.negated else answer
-    if isinstance(formula, All):
-        return min((value(part, answers) for part in formula.parts), default=YES)
-    return max((value(part, answers) for part in formula.parts), default=NO)
+    if type(formula) is All:
+        found = YES
+        for part in formula.parts:
+            found = min(found, value(part, answers))
+            if found == NO:
+                break
+        return found
+    found = NO
+    for part in formula.parts:
+        found = max(found, value(part, answers))
+        if found == YES:
+            break
+    return found
 
 
 def clauses(formula: Formula) -> Iterator[int]:

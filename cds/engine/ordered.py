@@ -103,7 +103,7 @@ def order_strength(clause: Clause, order: Order) -> Answer:
 
 def _compare(clause: Clause, wanted: Comparison, amounts: list[_Amount], order: Order, unit: str, scale: Fraction = Fraction(1)) -> Answer:
     slack = clause.word("by_more_than")
-    limit = wanted.amount.value * (1 + slack.value / 100 if isinstance(slack, Quantity) else 1)
+    limit = wanted.amount.value * (1 + slack.value / 100) if isinstance(slack, Quantity) else wanted.amount.value
     known = [one for one in amounts if not isinstance(one, Missing)]
     hits = [one for one in known if holds(one[0], wanted.how, limit)]
     if hits:

@@ -25,7 +25,7 @@ Operand = str | Quantity | Comparison | tuple[str, ...]
 
 @dataclass(frozen=True, slots=True)
 class Clause:
-    """One question to a chart or an order; equal clauses are asked once, so the hash is kept.
+    """One question to a chart or an order; equal clauses are asked once, so hash and words are kept ready.
 
     `keeps` lets a drug on hold or an exact single-ingredient name count in full.
     """
@@ -35,19 +35,18 @@ class Clause:
     words: tuple[tuple[str, Operand], ...] = ()
     keeps: bool = False
     _hash: int = field(init=False, repr=False, compare=False)
+    _words: dict[str, Operand] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_hash", hash((self.verb, self.head, self.words, self.keeps)))
+        object.__setattr__(self, "_words", dict(self.words))
 
     def __hash__(self) -> int:
         return self._hash
 
     def word(self, name: str) -> Operand | None:
         """The operand of a further word, or None when the clause does not use it."""
-        for key, operand in self.words:
-            if key == name:
-                return operand
-        return None
+        return self._words.get(name)
 
 
 @dataclass(frozen=True, slots=True)

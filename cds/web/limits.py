@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-
-from starlette.requests import Request
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any
 
 from cds.hooks.request import RequestRefused
 
@@ -13,17 +13,18 @@ MOST_AT_ONCE = 256
 _JSON = ("application/json", "application/fhir+json", "text/json")
 
 
-async def body(request: Request, most: int) -> bytes:
+async def body(headers: Iterable[tuple[bytes, bytes]], receive: Callable[[], Awaitable[Any]], most: int) -> bytes:
     """The request body; RequestRefused with 415, 413 or 408 where it is not JSON, too large or too slow."""
-    kind = request.headers.get("content-type", "application/json").split(";", 1)[0].strip().lower()
+    named = dict(headers)
+    kind = named.get(b"content-type", b"application/json").decode("latin-1").split(";", 1)[0].strip().lower()
     if kind not in _JSON and not kind.endswith("+json"):
         raise RequestRefused("Content-Type", f"`{kind[:60]}` is not JSON; send application/json", "not-supported", 415)
-    length = request.headers.get("content-length", "")
+    length = named.get(b"content-length", b"")
     if length.isdigit() and int(length) > most:
-        raise RequestRefused("$", f"the body has {length} bytes; at most {most} are accepted", "too-long", 413)
+        raise RequestRefused("$", f"the body has {int(length)} bytes; at most {most} are accepted", "too-long", 413)
     timer = _Timer(BODY_SECONDS)
     try:
-        return await _read(request, most)
+        return await _read(receive, most)
     except asyncio.CancelledError:
         if not timer.rang:
             raise
@@ -32,15 +33,19 @@ async def body(request: Request, most: int) -> bytes:
         timer.stop()
 
 
-async def _read(request: Request, most: int) -> bytes:
+async def _read(receive: Callable[[], Awaitable[Any]], most: int) -> bytes:
     parts: list[bytes] = []
-    size = 0
-    async for part in request.stream():
+    size, more = 0, True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise RequestRefused("$", "the connection ended before the body did", "incomplete", 400)
+        part, more = message.get("body", b""), message.get("more_body", False)
         size += len(part)
         if size > most:
             raise RequestRefused("$", f"the body has more than {most} bytes", "too-long", 413)
         parts.append(part)
-    return b"".join(parts)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
 
 
 class _Timer:

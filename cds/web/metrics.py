@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
+from functools import lru_cache
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
 from prometheus_client import REGISTRY as DEFAULT
@@ -18,10 +19,21 @@ FINDINGS = Counter("cds_findings_total", "Findings on returned cards.", ["rule",
 ENGINE = Counter("cds_engine_events_total", "Faults of the inference engine and disagreements with the reference.", ["kind"])
 
 
+@lru_cache(maxsize=1024)
+def _finding(rule: str, answer: str, show: str) -> Counter:
+    return FINDINGS.labels(rule, answer, show)
+
+
+@lru_cache(maxsize=64)
+def answered(service: str, status: int) -> Counter:
+    """The counter of one service and one HTTP status."""
+    return REQUESTS.labels(service, str(status))
+
+
 def count(found: Iterable[Finding]) -> None:
     """Count the findings of one response."""
     for one in found:
-        FINDINGS.labels(one.verdict.rule.id, one.verdict.answer, one.show).inc()
+        _finding(one.verdict.rule.id, one.verdict.answer, one.show).inc()
 
 
 def exposition() -> tuple[bytes, str]:
