@@ -74,16 +74,24 @@ def _days(match: re.Match[str], zone: tzinfo) -> Moment:
 
 
 def within(when: Moment, window: Quantity, now: datetime, zone: tzinfo) -> Within:
-    """Whether a moment lies in the window before `now`.
+    """Whether a moment lies in the window before `now`."""
+    return since(when, start_of(window, now, zone), now)
+
+
+def start_of(window: Quantity, now: datetime, zone: tzinfo) -> datetime:
+    """The first instant of a window that ends now.
 
     Days, weeks, months and years count calendar days at the site, both ends included; hours and minutes are exact.
     """
+    if window.unit in CALENDAR or window.unit.rstrip("s") in ("month", "year"):
+        return datetime.combine(days_before(now.astimezone(zone).date(), window), time.min, zone)
+    return now - timedelta(seconds=float(window.value * 3600))
+
+
+def since(when: Moment, start: datetime, now: datetime) -> Within:
+    """Whether a moment lies between an instant and `now`, both included."""
     if when.earliest > now:
         return Within.FUTURE
-    if window.unit in CALENDAR or window.unit.rstrip("s") in ("month", "year"):
-        start = datetime.combine(days_before(now.astimezone(zone).date(), window), time.min, zone)
-    else:
-        start = now - timedelta(seconds=float(window.value * 3600))
     if when.earliest >= start:
         return Within.INSIDE
     return Within.OUTSIDE if when.latest < start else Within.PARTLY

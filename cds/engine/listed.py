@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from cds.engine.answers import Answer, Because, Hit, Missing, listed
 from cds.engine.formula import NO, SOFT, UNKNOWN, YES
 from cds.facts.model import CURRENT, ENDED, LISTS, ON_HOLD, ORDERED, Condition, Medication, PatientFacts
-from cds.intervals import Moment, Within, within
+from cds.intervals import Moment, Within
 from cds.quantities import Quantity, holds
 from cds.rulefile.rule import Clause, Comparison
 
@@ -48,7 +48,7 @@ def _stopped(drug: Medication, window: Quantity, facts: PatientFacts) -> tuple[i
     end = drug.ended or drug.last_known
     if end is None:
         return UNKNOWN, (), (Missing(f"end date of {drug.name}", "not recorded"),)
-    where = within(end, window, facts.asked_at, facts.zone)
+    where = facts.within(end, window)
     if where is Within.OUTSIDE:
         return NO, (), ()
     if where is Within.PARTLY and len(end.text) < len("2025-01-01"):
@@ -99,7 +99,7 @@ def _ever(clause: Clause, facts: PatientFacts) -> Iterator[Hit]:
     for one in facts.conditions.get(clause.head, ()):
         if isinstance(older, Quantity):
             when = one.onset or one.recorded
-            where = within(when, older, facts.asked_at, facts.zone) if when else None
+            where = facts.within(when, older) if when else None
             value = {Within.OUTSIDE: YES, Within.PARTLY: SOFT}.get(where, SOFT if when is None else NO)
             yield Hit(value, Because(one.ref, one.text, one.terms[clause.head]), (f"{one.name}: date not recorded",) if when is None else ())
         else:
@@ -127,7 +127,7 @@ def _dated(term: str, one: Condition, window: Quantity, facts: PatientFacts) -> 
     when: Moment | None = one.onset or one.recorded
     if when is None:
         return SOFT, (f"{one.name}: date not recorded",), f"{one.text}, date not recorded"
-    where = within(when, window, facts.asked_at, facts.zone)
+    where = facts.within(when, window)
     if where in (Within.OUTSIDE, Within.FUTURE):
         return NO, (), one.text
     if one.onset is None and not acute:

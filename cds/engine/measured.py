@@ -8,7 +8,7 @@ from fractions import Fraction
 from cds.engine.answers import FLAT_NO, FLAT_YES, Answer, Because, Missing
 from cds.engine.formula import SOFT, UNKNOWN, YES
 from cds.facts.model import LISTS, Measurement, PatientFacts
-from cds.intervals import Within, age_in_years, within
+from cds.intervals import Within, age_in_years
 from cds.quantities import Quantity, holds
 from cds.rulefile.rule import Clause, Comparison
 from cds.terms.model import Term
@@ -23,11 +23,13 @@ def newest(term: str, window: Quantity, facts: PatientFacts, dimension: str | No
 
 
 def _newest(term: str, window: Quantity, facts: PatientFacts, dimension: str | None) -> list[tuple[Measurement, Within]]:
-    placed = [(one, within(one.taken, window, facts.asked_at, facts.zone)) for one in facts.measurements.get(term, ())
+    placed = [(one, facts.within(one.taken, window)) for one in facts.measurements.get(term, ())
               if dimension in (None, one.dimension)]
     found = [(one, where) for one, where in placed if where in (Within.INSIDE, Within.PARTLY)]
-    latest = max((one.taken.earliest for one, _ in found), default=None)
-    return sorted(((one, where) for one, where in found if latest is not None and one.taken.latest >= latest),
+    if len(found) < 2:
+        return found
+    latest = max(one.taken.earliest for one, _ in found)
+    return sorted(((one, where) for one, where in found if one.taken.latest >= latest),
                   key=lambda pair: (pair[0].text, pair[0].ref))
 
 
@@ -44,7 +46,7 @@ def absent(term: str, name: str, window: Quantity, facts: PatientFacts) -> tuple
     if not is_complete(window, facts):
         state = facts.lists.get("observations")
         return (Missing(LISTS["observations"], state.reason if state else "not sent by the EHR", unreadable=True),)
-    bad = [one for one in facts.unusable.get(term, ()) if within(one.taken, window, facts.asked_at, facts.zone) in (Within.INSIDE, Within.PARTLY)]
+    bad = [one for one in facts.unusable.get(term, ()) if facts.within(one.taken, window) in (Within.INSIDE, Within.PARTLY)]
     if bad:
         return (Missing(name, f"{bad[-1].text} could not be used", unreadable=True),)
     unread = [one.what for one in facts.unreadable if one.list == "observations" and one.what.startswith(term.replace("-", " "))]

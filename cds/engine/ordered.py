@@ -9,13 +9,13 @@ from fractions import Fraction
 from cds.engine.answers import FLAT_NO, Answer, Because, Missing
 from cds.engine.formula import UNKNOWN, YES
 from cds.engine.measured import absent, newest
-from cds.facts.model import Dose, Order, PatientFacts
+from cds.facts.model import Dose, Measurement, Order, PatientFacts
 from cds.quantities import Quantity, decimal, holds, quantity
 from cds.rulefile.language import NOT_READABLE, WITHOUT_STRENGTH
 from cds.rulefile.rule import Clause, Comparison
 
 WEIGHT = "body-weight"
-_Amount = tuple[Fraction, str] | Missing
+_Amount = tuple[Fraction, Callable[[], str]] | Missing
 _Amounts = list[_Amount]
 Memo = dict[object, _Amounts]
 """Amounts of one order that were already worked out."""
@@ -104,12 +104,11 @@ def order_strength(clause: Clause, order: Order) -> Answer:
 def _compare(clause: Clause, wanted: Comparison, amounts: list[_Amount], order: Order, unit: str, scale: Fraction = Fraction(1)) -> Answer:
     slack = clause.word("by_more_than")
     limit = wanted.amount.value * (1 + slack.value / 100) if isinstance(slack, Quantity) else wanted.amount.value
-    known = [one for one in amounts if not isinstance(one, Missing)]
-    hits = [one for one in known if holds(one[0], wanted.how, limit)]
+    hits = [one for one in amounts if type(one) is tuple and holds(one[0], wanted.how, limit)]
     if hits:
-        return Answer(YES, tuple(Because(order.ref, how if value == _AT_ONCE else f"{how} = {decimal(value * scale)} {unit}")
+        return Answer(YES, tuple(Because(order.ref, how() if value == _AT_ONCE else f"{how()} = {decimal(value * scale)} {unit}")
                                  for value, how in hits))
-    missing = [one for one in amounts if isinstance(one, Missing)]
+    missing = [one for one in amounts if type(one) is not tuple]
     if not amounts:
         missing = [Missing("dose of the order" if unit.startswith("mg") else "infusion time of the order", "not stated")]
     return Answer(UNKNOWN, (), tuple(dict.fromkeys(missing))) if missing else FLAT_NO
@@ -117,54 +116,64 @@ def _compare(clause: Clause, wanted: Comparison, amounts: list[_Amount], order: 
 
 def _masses(dose: Dose, order: Order, facts: PatientFacts, clause: Clause) -> _Amounts:
     """Every mass a dose states, in one way or another; where it states none, why."""
-    found: _Amounts = [] if dose.mass is None else [(dose.mass, "dose")]
+    found: _Amounts = [] if dose.mass is None else [(dose.mass, lambda: "dose")]
     if dose.volume is not None and order.strength is not None:
-        found.append((dose.volume * order.strength, f"{decimal(dose.volume)} mL of {decimal(order.strength)} mg/mL"))
+        found.append((dose.volume * order.strength, lambda: f"{decimal(dose.volume)} mL of {decimal(order.strength)} mg/mL"))
     rate = dose.rate if dose.rate is not None else dose.flow * order.strength if dose.flow is not None and order.strength else None
     if rate is not None and dose.duration is not None:
-        found.append((rate * dose.duration, f"{decimal(rate)} mg/h over {decimal(dose.duration * 60)} min"))
+        found.append((rate * dose.duration, lambda: f"{decimal(rate)} mg/h over {_minutes(dose.duration)}"))
     for per_kg, _ in _stated_per_kg(dose):
         for weight in _weights(facts, clause):
             if not isinstance(weight, Missing):
-                found.append((per_kg * weight[0], f"{decimal(per_kg)} mg/kg x {weight[1]}"))
+                found.append(_times(per_kg, weight))
             elif not found:
                 return [weight]
     return found or [Missing("dose of the order", dose.unreadable or ("volume without a strength" if dose.volume is not None else "not stated"))]
 
 
-def _stated_per_kg(dose: Dose) -> list[tuple[Fraction, str]]:
-    found = [] if dose.per_kg is None else [(dose.per_kg, "dose")]
+def _minutes(hours: Fraction) -> str:
+    return f"{decimal(hours * 60)} min"
+
+
+def _times(per_kg: Fraction, weight: tuple[Fraction, Callable[[], str]]) -> _Amount:
+    return per_kg * weight[0], lambda: f"{decimal(per_kg)} mg/kg x {weight[1]()}"
+
+
+def _by(amount: Fraction, unit: str, weight: tuple[Fraction, Callable[[], str]]) -> _Amount:
+    return amount / weight[0], lambda: f"{decimal(amount)} {unit} / {weight[1]()}"
+
+
+def _stated_per_kg(dose: Dose) -> _Amounts:
+    found: _Amounts = [] if dose.per_kg is None else [(dose.per_kg, lambda: "dose")]
     if dose.rate_per_kg is not None and dose.duration is not None:
-        found.append((dose.rate_per_kg * dose.duration, f"{decimal(dose.rate_per_kg)} mg/kg/h over {decimal(dose.duration * 60)} min"))
+        found.append((dose.rate_per_kg * dose.duration, lambda: f"{decimal(dose.rate_per_kg)} mg/kg/h over {_minutes(dose.duration)}"))
     return found
 
 
 def _per_kg(dose: Dose, order: Order, facts: PatientFacts, clause: Clause) -> _Amounts:
     """Every dose per kg, stated or by weight: an order whose amounts contradict each other is judged by each of them."""
-    stated: _Amounts = list(_stated_per_kg(dose))
-    masses = _masses(replace(dose, per_kg=None, rate_per_kg=None), order, facts, clause)
+    stated = _stated_per_kg(dose)
+    masses = _masses(replace(dose, per_kg=None, rate_per_kg=None) if stated else dose, order, facts, clause)
     if isinstance(masses[0], Missing):
         return stated or masses
     weights = _weights(facts, clause)
     if isinstance(weights[0], Missing):
         return stated or weights
-    by_weight = [(mass[0] / weight[0], f"{decimal(mass[0])} mg / {weight[1]}") for mass in masses for weight in weights]
-    return [*stated, *by_weight]
+    return [*stated, *(_by(mass[0], "mg", weight) for mass in masses for weight in weights)]
 
 
 def _rates(dose: Dose, order: Order, facts: PatientFacts, clause: Clause) -> _Amounts:
     if dose.rate is not None:
-        return [(dose.rate, "rate")]
+        return [(dose.rate, lambda: "rate")]
     return [_over_time(mass, _duration(dose, order), "mg") for mass in _masses(dose, order, facts, clause)]
 
 
 def _rates_per_kg(dose: Dose, order: Order, facts: PatientFacts, clause: Clause) -> _Amounts:
     if dose.rate_per_kg is not None:
-        return [(dose.rate_per_kg, "rate")]
+        return [(dose.rate_per_kg, lambda: "rate")]
     duration = _duration(dose, order)
     if isinstance(duration, Missing) and dose.rate is not None:
-        return [weight if isinstance(weight, Missing) else (dose.rate / weight[0], f"{decimal(dose.rate)} mg/h / {weight[1]}")
-                for weight in _weights(facts, clause)]
+        return [weight if isinstance(weight, Missing) else _by(dose.rate, "mg/h", weight) for weight in _weights(facts, clause)]
     return [_over_time(amount, duration, "mg/kg") for amount in _per_kg(dose, order, facts, clause)]
 
 
@@ -174,21 +183,23 @@ def _over_time(amount: _Amount, duration: _Amount, unit: str) -> _Amount:
     if isinstance(amount, Missing):
         return amount
     if not duration[0]:
-        return _AT_ONCE, "bolus or push"
-    return amount[0] / duration[0], f"{decimal(amount[0])} {unit} over {decimal(duration[0] * 60)} min"
+        return _AT_ONCE, lambda: "bolus or push"
+    return amount[0] / duration[0], lambda: f"{decimal(amount[0])} {unit} over {_minutes(duration[0])}"
 
 
 def _duration(dose: Dose, order: Order) -> _Amount:
     """Hours; from amount and rate only where both are stated (or volume, flow and strength), never from a rate alone."""
     if dose.duration is not None:
-        return dose.duration, "infusion time"
+        return dose.duration, lambda: "infusion time"
     if dose.bolus:
-        return Fraction(0), "bolus or push"
-    for amount, rate, how in ((dose.mass, dose.rate, "mg"), (dose.per_kg, dose.rate_per_kg, "mg/kg"), (dose.volume, dose.flow, "mL")):
+        return Fraction(0), lambda: "bolus or push"
+    for amount, rate, unit in ((dose.mass, dose.rate, "mg"), (dose.per_kg, dose.rate_per_kg, "mg/kg"), (dose.volume, dose.flow, "mL")):
         if amount is not None and rate:
-            return amount / rate, f"{decimal(amount)} {how} at {decimal(rate)} {how}/h"
+            said = f"{decimal(amount)} {unit} at {decimal(rate)} {unit}/h"
+            return amount / rate, lambda: said
     if dose.mass is not None and dose.flow and order.strength:
-        return dose.mass / (dose.flow * order.strength), f"{decimal(dose.mass)} mg at {decimal(dose.flow)} mL/h of {decimal(order.strength)} mg/mL"
+        said = f"{decimal(dose.mass)} mg at {decimal(dose.flow)} mL/h of {decimal(order.strength)} mg/mL"
+        return dose.mass / (dose.flow * order.strength), lambda: said
     return Missing("infusion time of the order", "not stated")
 
 
@@ -199,7 +210,11 @@ def _weights(facts: PatientFacts, clause: Clause) -> _Amounts:
     found = newest(WEIGHT, window, facts, "weight")
     if not found:
         return list(absent(WEIGHT, "body weight", window, facts))
-    return [(one.value, f"{decimal(one.value, 1)} kg ({one.taken.day()})") for one, _ in found]
+    return [_weighed(one) for one, _ in found]
+
+
+def _weighed(one: Measurement) -> _Amount:
+    return one.value, lambda: f"{decimal(one.value, 1)} kg ({one.taken.day()})"
 
 
 def _without_strength(order: Order) -> Answer:

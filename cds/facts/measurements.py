@@ -68,7 +68,7 @@ def _measurement(resource: Mapping[str, Any], holder: Mapping[str, Any], terms: 
 
 
 def _when(taken: Moment, zone: tzinfo) -> str:
-    return taken.day() if taken.whole_days else f"{taken.earliest.astimezone(zone):%Y-%m-%d %H:%M}"
+    return taken.day() if taken.whole_days else taken.earliest.astimezone(zone).isoformat(" ", "minutes")[:16]
 
 
 def _plausible(found: list[Measurement]) -> tuple[list[Measurement], list[Measurement]]:

@@ -78,7 +78,7 @@ def medications(chart: Chart, recogniser: Recogniser, asked: Asked,
     for kind in TYPES:
         for resource in chart.resources.get(kind, ()):
             known = identify(resource, chart, recogniser)
-            if known.named and wanted.terms.isdisjoint(known.terms):
+            if known.named and (not known.terms or wanted.terms.isdisjoint(known.terms)):
                 continue
             yield resource, known, (_medication(resource, kind, known, asked, wanted) if known.terms else None)
 

@@ -7,7 +7,8 @@ from datetime import datetime, tzinfo
 from fractions import Fraction
 from typing import Any
 
-from cds.intervals import Moment
+from cds.intervals import Moment, Within, since, start_of
+from cds.quantities import Quantity
 
 LISTS = {"medications": "medication list", "conditions": "problem list", "observations": "measurements",
          "allergies": "allergy list", "patient": "patient record"}
@@ -166,3 +167,10 @@ class PatientFacts:
     unclassified: tuple[str, ...] = ()
     unusable: dict[str, tuple[Measurement, ...]] = field(default_factory=dict)
     memo: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def within(self, when: Moment, window: Quantity) -> Within:
+        """Whether a moment lies in a window that ends when the question is asked."""
+        start = self.memo.get(id(window))  # windows live as long as the clauses they stand in
+        if start is None:
+            start = self.memo[id(window)] = start_of(window, self.asked_at, self.zone)
+        return since(when, start, self.asked_at)

@@ -30,22 +30,23 @@ def listed(value: object) -> list[dict[str, Any]]:
 def concept(value: object) -> Concept:
     """The codings (system, code, display) and the text of a CodeableConcept, a list of them, a Coding or plain text."""
     if type(value) is dict:
-        return _concept(value)
+        codings, said = value.get("coding"), value.get("text")
+        if type(codings) is list and (said is None or type(said) is str):
+            return tuple([_coding(one) for one in codings if type(one) is dict]), said.strip() if said else ""
+        return _odd_concept(value)
     if type(value) is list:
         found = [concept(one) for one in value]
         return tuple(coding for codings, _ in found for coding in codings), next((said for _, said in found if said), "")
     return (), text(value)
 
 
-def _concept(value: dict[str, Any]) -> Concept:
-    codings, said = value.get("coding"), value.get("text")
-    said = said.strip() if type(said) is str else ""
-    if type(codings) is not list:
-        if type(codings) is dict:
-            codings = [codings]
-        else:
-            codings = [value] if type(value.get("code")) is str else []
-    return tuple([_coding(one) for one in codings if type(one) is dict]), said
+def _odd_concept(value: dict[str, Any]) -> Concept:
+    codings = value.get("coding")
+    if type(codings) is dict:
+        codings = [codings]
+    elif type(codings) is not list:
+        codings = [value] if type(value.get("code")) is str else []
+    return tuple([_coding(one) for one in codings if type(one) is dict]), text(value.get("text"))
 
 
 def _coding(one: dict[str, Any]) -> Coding:

@@ -57,9 +57,28 @@ def parse(body: bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise RequestRefused("$", f"the body is a JSON {_kind(document)}; a CDS Hooks request is an object", "structure")
     written = orjson.dumps(document)
-    if written != body and (b"\\u00" in body or body.count(b'":') != written.count(b'":')):
-        _refuse_duplicate_keys(body)
+    if written != body:
+        sent, kept = _differing(body, written)
+        if b"\\u00" in sent or sent.count(b'":') != kept.count(b'":'):
+            _refuse_duplicate_keys(body)
     return document
+
+
+def _differing(first: bytes, second: bytes) -> tuple[bytes, bytes]:
+    """What is left of two texts without their common beginning and end (one byte of each kept): a dropped key lies in between."""
+    start = _common(first, second, 1)
+    end = min(_common(first, second, -1), min(len(first), len(second)) - start)
+    return tuple(text[max(start - 1, 0):len(text) - max(end - 1, 0)] for text in (first, second))
+
+
+def _common(first: bytes, second: bytes, direction: int) -> int:
+    """The length of the common beginning (1) or end (-1) of two texts, by halving."""
+    low, high = 0, min(len(first), len(second))
+    while low < high:
+        middle = (low + high + 1) // 2
+        same = first[:middle] == second[:middle] if direction == 1 else first[-middle:] == second[-middle:]
+        low, high = (middle, high) if same else (low, middle - 1)
+    return low
 
 
 def _refuse_duplicate_keys(body: bytes) -> None:
