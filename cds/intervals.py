@@ -13,6 +13,7 @@ from cds.quantities import CALENDAR, Quantity
 _FORM = re.compile(
     r"(\d{4})(?:-(\d{2})(?:-(\d{2})(?:T(\d{2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?)?)?)?")
 _OLDEST, _NEWEST = 1850, 2200
+_SKEW = timedelta(minutes=10)  # clocks of two machines differ
 
 
 class Within(Enum):
@@ -90,7 +91,7 @@ def start_of(window: Quantity, now: datetime, zone: tzinfo) -> datetime:
 
 def since(when: Moment, start: datetime, now: datetime) -> Within:
     """Whether a moment lies between an instant and `now`, both included."""
-    if when.earliest > now:
+    if when.earliest > now + _SKEW:
         return Within.FUTURE
     if when.earliest >= start:
         return Within.INSIDE

@@ -17,6 +17,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9 ,.;:%()+'-]*(?:/[A-Za-z0-9 ,.;:%()+'-]+)*")
 
 def plain(text: str, most: int = 120) -> str:
     """One line of inert text: no control, bidirectional or invisible characters, no links, at most so many characters."""
+    text = text[:4 * most]
     if _PLAIN.fullmatch(text) and "www" not in text.lower() and not (":" in text and _SCHEME.search(text)):
         cleaned = text
     else:

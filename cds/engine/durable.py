@@ -22,7 +22,7 @@ from cds.engine.formula import NO, SOFT, UNKNOWN, YES, Any, Formula, Literal, cl
 try:
     import durable_rules_engine as _engine
     _missing = None
-except ImportError as _error:
+except Exception as _error:  # a broken build fails in many ways, and the service runs without it
     _engine, _missing = None, f"durable-rules cannot be imported: {_error}"
 
 MAX_FAULTS, DEADLINE = 5, 0.25

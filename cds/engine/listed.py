@@ -128,8 +128,10 @@ def _dated(term: str, one: Condition, window: Quantity, facts: PatientFacts) -> 
     if when is None:
         return SOFT, (f"{one.name}: date not recorded",), f"{one.text}, date not recorded"
     where = facts.within(when, window)
-    if where in (Within.OUTSIDE, Within.FUTURE):
+    if where is Within.OUTSIDE:
         return NO, (), one.text
+    if where is Within.FUTURE:
+        return SOFT, (f"{one.name}: dated in the future, {when.day()}",), one.text
     if one.onset is None and not acute:
         return SOFT, (f"{one.name}: event date not recorded, entered {when.day()}",), f"{one.text}, event date not recorded"
     if where is Within.PARTLY:

@@ -73,10 +73,10 @@ def outcome(rule: Rule, example: Example, facts: PatientFacts, compiled: Plan, i
     return Outcome(rule, example, verdict.answer, verdict.show, facts, evaluations[0], verdict)
 
 
-def prove(book: Rulebook) -> None:
+def prove(book: Rulebook, use_engine: bool) -> None:
     """Hold every rule in force against its own examples; RulesRefused names those that fail."""
     problems: list[Problem] = []
-    outcomes = list(run(book.rules, book, problems))
+    outcomes = list(run(book.rules, book, problems, use_engine))
     problems += [one.problem() for one in outcomes if not one.passed]
     if problems:
         raise RulesRefused(problems)

@@ -16,7 +16,7 @@ from cds.quantities import amount, exact
 
 _MASS_KG = re.compile(r"([\d.]+)\s*(mg|mcg|ug|µg)\s*/\s*kg(?!\s*/)", re.I)
 _MASS = re.compile(r"(?<![\d.,])(\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?)\s*(mg|mcg|g)\b(?!\s*/)", re.I)
-_OVER = re.compile(r"\b(?:over|for|during|in)\s+(\d+(?:\.\d+)?)\s*(?:(?:-|–|to)\s*\d+(?:\.\d+)?\s*)?(min(?:ute)?s?|h(?:ou)?rs?|h)\b", re.I)
+_OVER = re.compile(r"\bover\s+(\d+(?:\.\d+)?)\s*(?:(?:-|–|to)\s*\d+(?:\.\d+)?\s*)?(min(?:ute)?s?|h(?:ou)?rs?|h)\b", re.I)
 _PUSH = re.compile(r"\b(iv push|push|bolus|ivp)\b", re.I)
 _STRENGTH = re.compile(r"(\d+(?:\.\d+)?)\s*mg\s*/\s*(\d+(?:\.\d+)?)?\s*ml\b", re.I)
 _STRENGTH_MASS = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?)\s*mg\b(?!\s*/)", re.I)

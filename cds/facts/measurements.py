@@ -19,10 +19,11 @@ from cds.intervals import Moment, moment
 from cds.quantities import UNITS, amount, decimal, exact
 from cds.terms.recognise import Recogniser
 
-_FINAL = frozenset({"final", "amended", "corrected", "preliminary", ""})
+_FINAL = frozenset({"final", "amended", "corrected", "preliminary", "unknown", ""})
 _DIMENSIONS = ("pressure", "weight", "share", "frequency")
 _DEFAULT_UNITS = {"systolic-blood-pressure": "mmHg", "diastolic-blood-pressure": "mmHg", "oxygen-saturation": "%"}
 _SHOWN = {"pressure": "mmHg", "weight": "kg", "share": "%", "frequency": "/min"}
+_PLAUSIBLE = (("body-weight", 25, 350), ("oxygen-saturation", 20, 100))
 _SAME_READING = timedelta(minutes=5)
 SYSTOLIC, DIASTOLIC = "systolic-blood-pressure", "diastolic-blood-pressure"
 
@@ -33,7 +34,10 @@ def measurements(chart: Chart, recogniser: Recogniser, zone: tzinfo) -> tuple[li
     unread: list[str] = []
     for resource in chart.resources.get("Observation", ()):
         for holder in (resource, *read.listed(resource.get("component"))):
-            terms = recogniser.measurement(*read.concept(holder.get("code")))
+            concept = read.concept(holder.get("code"))
+            if concept == read.NO_CONCEPT and read.status(resource) in _FINAL:
+                unread.append("a measurement without a code or a name")
+            terms = recogniser.measurement(*concept)
             if terms and any(key in holder for key in ("valueQuantity", "valueInteger", "valueString", "dataAbsentReason", "valueDecimal")):
                 if read.status(resource) not in _FINAL:
                     continue
@@ -50,6 +54,8 @@ def _measurement(resource: Mapping[str, Any], holder: Mapping[str, Any], terms: 
     if taken is None:
         return f"{name} without a usable date"
     raw, unit = read.quantity(holder.get("valueQuantity"))
+    if type(holder.get("valueQuantity")) is dict and holder["valueQuantity"].get("comparator"):
+        return f"{name} of {taken.day()}, only known as a limit,"
     if raw is None:
         raw, unit = holder.get("valueInteger") if holder.get("valueInteger") is not None else holder.get("valueString"), ""
         if isinstance(raw, str) and " " in raw.strip():
@@ -84,8 +90,9 @@ def _plausible(found: list[Measurement]) -> tuple[list[Measurement], list[Measur
             said = f"blood pressure {decimal(upper.value)}/{decimal(lower.value)} of {upper.taken.day()}"
             bad[id(upper)], bad[id(lower)] = replace(upper, text=said), replace(lower, text=said)
     for one in found:
-        if "body-weight" in one.terms and not 25 <= one.value <= 350:
-            bad[id(one)] = one
+        for term, least, most in _PLAUSIBLE:
+            if term in one.terms and not least <= one.value <= most:
+                bad[id(one)] = one
     return [one for one in found if id(one) not in bad], list(bad.values())
 
 

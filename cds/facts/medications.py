@@ -51,14 +51,20 @@ def identify(resource: Mapping[str, Any], chart: Chart, recogniser: Recogniser) 
             return recogniser.medication(*found)
     target = medication_resource(resource, ref, chart)
     display = read.text(ref.get("display")) if type(ref) is dict else ""
-    codings, said = read.concept(target.get("code")) if target else read.NO_CONCEPT
-    if target and not codings and not said:
-        codings, said = _of_ingredients(target)
-    return recogniser.medication(codings, said or display)
+    if target is None:
+        return recogniser.medication((), display)
+    codings, said = read.concept(target.get("code"))
+    more, names = _of_ingredients(target, chart)
+    return recogniser.medication(codings + more, " / ".join(filter(None, (said or display, names))))
 
 
-def _of_ingredients(target: Mapping[str, Any]) -> read.Concept:
-    parts = [read.concept(one.get("itemCodeableConcept") or one.get("item")) for one in read.listed(target.get("ingredient"))]
+def _of_ingredients(target: Mapping[str, Any], chart: Chart) -> read.Concept:
+    """What the ingredients of a Medication are; a mixture is each of its drugs."""
+    parts = []
+    for one in read.listed(target.get("ingredient")):
+        item = one.get("itemCodeableConcept") or one.get("item")
+        inner = medication_resource(target, one.get("itemReference"), chart)
+        parts.append(read.concept(inner.get("code") if inner else item))
     return tuple(coding for codings, _ in parts for coding in codings), " / ".join(said for _, said in parts if said)
 
 
@@ -85,7 +91,7 @@ def medications(chart: Chart, recogniser: Recogniser, asked: Asked,
 
 def counts_at_all(resource: Mapping[str, Any]) -> bool:
     """Whether an entry may speak of a drug in use: not refuted, not a proposal, not forbidden."""
-    return not (read.status(resource) in _NEVER or read.status(resource) in _OVER or read.text(resource.get("intent")).lower() in _NO_ORDER
+    return not (read.status(resource) in _NEVER or read.text(resource.get("intent")).lower() in _NO_ORDER
                 or resource.get("doNotPerform") is True or read.text(resource.get("taken")).lower() == "n")
 
 
@@ -95,20 +101,26 @@ def _medication(resource: Mapping[str, Any], kind: str, known: Recognised, asked
             or read.text(resource.get("taken")).lower() == "n" or "not-taking" in read.codes(_adherence(resource))):
         return None
     started, ended, known_on = _times(resource, asked.zone)
-    if started is not None and started.earliest > asked.now:
-        return None
-    last = max(filter(None, (started, *known_on)), key=lambda one: one.latest, default=None)
+    later = started is not None and started.earliest.astimezone(asked.zone).date() > asked.now.astimezone(asked.zone).date()
+    last = None if _end_unreadable(resource, ended) else max(filter(None, (started, *known_on)), key=lambda one: one.latest, default=None)
     if kind == "MedicationAdministration":
         running = status == "in-progress" and ended is None
         state, doubts, ended = (CURRENT if running else ENDED), (), None if running else ended or started
     else:
         state, doubts = _state(status, ended, last, asked)
-        if started is not None and ended is not None and ended.latest < started.earliest:
+        if later and state == CURRENT:
+            state, doubts = POSSIBLE, (f"starts {started.day()}",)
+        elif started is not None and ended is not None and ended.latest < started.earliest:
             state, doubts = POSSIBLE, ("recorded as ended before it began",)
     if known.conflict:
         doubts = (*doubts, known.conflict)
     return Medication(read.name(resource), known.name, _text(resource, known, status, state, started, ended), known.terms,
                       known.ingredients, known.exact, state, started, ended, last, doubts, _daily_mg(resource, known, wanted))
+
+
+def _end_unreadable(resource: Mapping[str, Any], ended: Moment | None) -> bool:
+    _, end = read.period_ends(resource.get("effectivePeriod") or resource.get("effectiveDosePeriod"))
+    return ended is None and end is not None
 
 
 def _daily_mg(resource: Mapping[str, Any], known: Recognised, wanted: Wanted) -> Fraction | None:

@@ -29,16 +29,17 @@ _PATTERNS = tuple((route, re.compile(pattern, re.I)) for route, pattern in _NAME
 
 
 def stated(entries: list[dict[str, Any]]) -> str:
-    """The route that dosage entries state; empty when none does or only a code nobody can read, `other` when it is none of ours."""
-    for entry in entries:
-        codings, said = read.concept(entry.get("route"))
-        for _, code, _ in codings:
-            if code.lower() in _CODES:
-                return _CODES[code.lower()]
-        for label in (said, *(display for _, _, display in codings)):
-            if label:
-                return named(label) or "other"
-    return ""
+    """The route that dosage entries state; empty when none does or in words nobody can read; intravenous wins over others."""
+    found = [route for route in map(_of_entry, entries) if route]
+    return "intravenous" if "intravenous" in found else found[0] if found else ""
+
+
+def _of_entry(entry: dict[str, Any]) -> str:
+    codings, said = read.concept(entry.get("route"))
+    for _, code, _ in codings:
+        if code.lower() in _CODES:
+            return _CODES[code.lower()]
+    return next((route for route in (named(label) for label in (said, *(display for _, _, display in codings)) if label) if route), "")
 
 
 def named(label: str) -> str:

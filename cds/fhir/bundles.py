@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from cds.fhir import read
+from cds.quantities import decimal, exact
 
 TYPES = {
     "conditions": "Condition", "medicationstatements": "MedicationStatement", "medicationrequests": "MedicationRequest",
@@ -34,7 +35,7 @@ class Chart:
     received: dict[str, Received] = field(default_factory=dict)
     by_reference: dict[str, dict[str, Any]] = field(default_factory=dict)
     other_patients: int = 0
-    seen: dict[str, set[str]] = field(default_factory=dict)
+    seen: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
 
 
 NOT_SENT = Received(False, "not sent by the EHR", asked=False)
@@ -88,10 +89,15 @@ def _take_bundle(found: Chart, bundle: Mapping[str, Any], wanted: str, patient_i
     failed, strangers = "", found.other_patients
     for entry in entries:
         resource = entry.get("resource") if type(entry) is dict else None
-        if type(resource) is not dict:
+        kind = resource.get("resourceType") if type(resource) is dict else None
+        if type(kind) is not str:
             odd += 1
             continue
-        kind = resource.get("resourceType")
+        if kind == "Bundle":
+            inner = _take_bundle(found, resource, wanted, patient_id)
+            matches += inner.complete
+            failed = failed or ("" if inner.complete else f": {inner.reason}")
+            continue
         if kind == "OperationOutcome":
             failed = failed or _failure(resource)
             continue
@@ -110,11 +116,18 @@ def _take_bundle(found: Chart, bundle: Mapping[str, Any], wanted: str, patient_i
 
 
 def _completeness(bundle: Mapping[str, Any], matches: int) -> Received:
-    if any(one.get("relation") == "next" for one in read.listed(bundle.get("link"))):
+    links, total = bundle.get("link"), bundle.get("total")
+    if any(one.get("relation") == "next" for one in read.listed(links)):
         return Received(False, f"only the first {matches} entries were sent", truncated=True)
-    total = bundle.get("total")
-    if type(total) is int and total > matches:
-        return Received(False, f"only {matches} of {total} entries were sent", truncated=True)
+    if links is not None and (type(links) is not list or len(read.listed(links)) != len(links)):
+        return Received(False, "its links cannot be read, so it may go on")
+    if total is None or total == matches:
+        return Received(True)
+    number = exact(total)
+    if number is None:
+        return Received(False, "its total cannot be read")
+    if number > matches:
+        return Received(False, f"only {matches} of {decimal(number)} entries were sent", truncated=True)
     return Received(True)
 
 
@@ -123,12 +136,14 @@ def add(found: Chart, resource: dict[str, Any], full_url: object, patient_id: st
     kind = resource.get("resourceType")
     if type(kind) is not str:
         return
+    if kind == "MedicationOrder":
+        kind = "MedicationRequest"
     identity = resource.get("id")
-    if type(identity) is str:
-        seen = found.seen.setdefault(kind, set())
-        if identity in seen:
+    if type(identity) is str and identity:
+        seen = found.seen.setdefault(kind, {})
+        if identity in seen and seen[identity] == resource:
             return
-        seen.add(identity)
+        seen[identity] = resource
     if kind in ("Medication", "Condition"):
         found.by_reference[f"{kind}/{identity}"] = resource
         if type(full_url) is str:
@@ -156,10 +171,10 @@ def is_of_another(resource: Mapping[str, Any], kind: str, patient_id: str) -> bo
 
 
 def _failure(outcome: Mapping[str, Any]) -> str:
-    for issue in read.listed(outcome.get("issue")):
-        if read.text(issue.get("severity")).lower() in ("error", "fatal"):
-            return _diagnosis(outcome) or " "
-    return ""
+    issues = read.listed(outcome.get("issue"))
+    if issues and all(read.text(issue.get("severity")).lower() in ("warning", "information", "success") for issue in issues):
+        return ""
+    return _diagnosis(outcome) or " "
 
 
 def _diagnosis(outcome: Mapping[str, Any]) -> str:

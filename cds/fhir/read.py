@@ -5,19 +5,23 @@ Nothing here raises on odd input: what cannot be read comes back empty and is re
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 Coding = tuple[str, str, str]
 Concept = tuple[tuple[Coding, ...], str]
 NO_CONCEPT: Concept = ((), "")
+MOST = 600
+"""Characters that are read of any text; names and dosages are far shorter."""
+_ID = re.compile(r"[A-Za-z0-9._-]{1,256}")
 
 
 def text(value: object) -> str:
     """A string field, stripped; a number as its digits; anything else empty."""
     if type(value) is str:
-        return value.strip()
-    return str(value) if type(value) is int else ""
+        return value.strip()[:MOST]
+    return str(value) if type(value) is int and abs(value) < 10**18 else ""
 
 
 def listed(value: object) -> list[dict[str, Any]]:
@@ -32,7 +36,7 @@ def concept(value: object) -> Concept:
     if type(value) is dict:
         codings, said = value.get("coding"), value.get("text")
         if type(codings) is list and (said is None or type(said) is str):
-            return tuple([_coding(one) for one in codings if type(one) is dict]), said.strip() if said else ""
+            return tuple([_coding(one) for one in codings if type(one) is dict]), said.strip()[:MOST] if said else ""
         return _odd_concept(value)
     if type(value) is list:
         found = [concept(one) for one in value]
@@ -51,7 +55,7 @@ def _odd_concept(value: dict[str, Any]) -> Concept:
 
 def _coding(one: dict[str, Any]) -> Coding:
     found = one.get("system"), one.get("code"), one.get("display")
-    if type(found[0]) is type(found[1]) is type(found[2]) is str:
+    if type(found[0]) is type(found[1]) is type(found[2]) is str and len(found[2]) < MOST > len(found[1]):
         return found
     return text(found[0]), text(found[1]), text(found[2])
 
@@ -63,8 +67,8 @@ def codes(value: object) -> set[str]:
 
 
 def status(resource: Mapping[str, Any]) -> str:
-    """The status of a resource: lower case, without blanks; empty when missing."""
-    return text(resource.get("status")).lower().replace(" ", "")
+    """The status of a resource: lower case, blanks inside as hyphens; empty when missing."""
+    return "-".join(text(resource.get("status")).lower().split())
 
 
 def reference(value: object) -> str:
@@ -80,9 +84,16 @@ def tail(ref: str) -> str:
 
 
 def name(resource: Mapping[str, Any]) -> str:
-    """`Type/id` of a resource, for naming it to people."""
-    kind, identity = text(resource.get("resourceType")), text(resource.get("id"))
-    return f"{kind}/{identity}" if identity else kind
+    """`Type/id` of a resource, for naming it to people; an id that cannot be one (FHIR R4 id, any length to 256) is left out."""
+    kind, identity = text(resource.get("resourceType"))[:64], resource.get("id")
+    if type(identity) is not str or not identity:
+        return kind
+    return f"{kind}/{identity}" if is_id(identity) else f"{kind}/(id unreadable)"
+
+
+def is_id(identity: str) -> bool:
+    """Whether a text can be a resource id; underscores are tolerated, as some EHRs send them."""
+    return _ID.fullmatch(identity) is not None
 
 
 def period_ends(value: object) -> tuple[object, object]:

@@ -16,6 +16,7 @@ import orjson
 ORDER_HOOKS = ("order-select", "order-sign")
 HOOKS = ("patient-view", *ORDER_HOOKS)
 MAX_TEXT = 256
+_HARD_TO_COUNT = re.compile(rb'"[ \t\r\n]+:|\\u00')
 _ID = re.compile(r"[A-Za-z0-9\-._~]{1,256}")
 
 
@@ -56,10 +57,13 @@ def parse(body: bytes) -> dict[str, Any]:
         raise RequestRefused("$", f"the body is not valid JSON: {error.msg}, line {error.lineno} column {error.colno}", "structure") from None
     if not isinstance(document, dict):
         raise RequestRefused("$", f"the body is a JSON {_kind(document)}; a CDS Hooks request is an object", "structure")
-    written = orjson.dumps(document)
+    try:
+        written = orjson.dumps(document)
+    except TypeError:
+        raise RequestRefused("$", "the body is nested more than 254 levels deep; send it flatter", "structure") from None
     if written != body:
         sent, kept = _differing(body, written)
-        if b"\\u00" in sent or sent.count(b'":') != kept.count(b'":'):
+        if _HARD_TO_COUNT.search(sent) or sent.count(b'":') != kept.count(b'":'):
             _refuse_duplicate_keys(body)
     return document
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cds.terms import load
 from cds.terms.model import CONDITION, ICD10, LOINC, MEASUREMENT, MEDICATION, RXNORM, SNOMED, Product, Recognised, Term
-from cds.terms.words import Words, is_history, is_negated, readable
+from cds.terms.words import Words, affirmed, readable
 
 Coding = tuple[str, str, str]
 """System, code and display as sent, each perhaps empty."""
 
 _NOTHING = Recognised({})
 _MAX_REMEMBERED = 20_000
+_ICD_CODE = re.compile(r"[A-TV-Z][0-9][0-9A-Z][0-9A-Z]{0,4}")
 _LOCAL = frozenset(("cream", "ointment", "gel", "lotion", "topical", "ophthalmic", "otic"))
 
 
@@ -121,12 +123,12 @@ class Recogniser:
     def _condition(self, codings: tuple[Coding, ...], text: str) -> Recognised:
         terms: dict[str, str] = {}
         acute: set[str] = set()
-        settled = False
+        settled = history = False
         for system, code, _ in codings:
             system = system.replace(" ", "")
             if system in ICD10:
-                settled = True
                 plain = load.undotted(code)
+                settled = settled or _ICD_CODE.fullmatch(plain) is not None
                 excepted = set(_prefixed(self._icd_except, plain))
                 for name in _prefixed(self._icd, plain):
                     if name not in excepted:
@@ -137,13 +139,14 @@ class Recogniser:
                     self._raise(terms, name, "code")
         label = readable([text, *(display for _, _, display in codings)])
         if not terms and not settled:
-            for said in {text, *(display for _, _, display in codings)}:
-                if said and not is_negated(said):
-                    for name in self._condition_words.find(said).values:
+            for said in dict.fromkeys((text, *(display for _, _, display in codings))):
+                for part in affirmed(said):
+                    history = history or part.history
+                    for name in self._condition_words.find(part.text).values:
                         self._raise(terms, name, "text") if name else None
         known_system = any(code and system.replace(" ", "") in ICD10 | SNOMED for system, code, _ in codings)
         return Recognised(terms, name=label or next((code for _, code, _ in codings if code), ""), named=bool(label) or known_system,
-                          history=is_history(label), acute=frozenset(acute))
+                          history=history, acute=frozenset(acute))
 
     def _raise(self, terms: dict[str, str], name: str, how: str) -> None:
         for above in self._above[name]:

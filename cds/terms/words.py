@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 _TOKEN = re.compile(r"[a-z0-9µ%]+")
 _ASIDE = re.compile(r"\(\s*for patients[^)]*\)?|\bwithout\s+[\w-]+|['\u2019]s\b", re.I)
-_NEGATED = re.compile(
-    r"\b(no (evidence|history|sign|signs|known|current)|not |without|negative|denies|denied|rule[ds]? out|r/o|ruled out|exclude[ds]?|"
-    r"absence of|family history|fhx?|fh of|screening|screen for|at risk|risk of|resolved|refuted|suspected contact|vaccin)", re.I)
-_HISTORY = re.compile(r"\b(history of|h/o|hx of|past medical history|previous|prior|status post|s/p)\b", re.I)
+_DENIED_BEFORE = re.compile(
+    r"\b(no (evidence|history|sign|signs|known|current)|not|no|without|negative|denies|denied|rule[sd]? out|r/o|exclude[sd]?|absence of|"
+    r"family history|fhx?|fh of|screening|screen|at risk|risk of|suspected contact|vaccin\w*)\W", re.I)
+_DENIED_AFTER = re.compile(r"\b(ruled out|excluded|not (found|present|confirmed)|negative|denied|screening|screen|resolved|refuted|risk)\b", re.I)
+_HISTORY = re.compile(r"\b(history of|h/o|hx of|past medical history|previous|prior|status post|s/p|past)\W", re.I)
+_PART = re.compile(r"[,;]|\.\s|\bbut\b|\band\b", re.I)
+_MODIFIED = re.compile(r"\b(without|not on|not using|with)\b", re.I)
 _FILLER = frozenset("""mg g mcg ug µg ml l meq unit units hr hour hours hcl hydrochloride sodium er xr sr cr la ir xl cd
  extended immediate sustained controlled release tablet tablets tab tabs capsule capsules cap caps oral solution soln suspension
  injection injectable inj ij iv im po by mouth intravenous intramuscular vial ampule ampoule syringe elixir liquid syrup
@@ -25,6 +29,14 @@ class Found:
 
     values: tuple[str, ...]
     only: bool
+
+
+def unaccented(text: str) -> str:
+    """A text without accents, ligatures, wide forms and invisible characters, so that a word is found however it is written."""
+    if text.isascii():
+        return text
+    spread = unicodedata.normalize("NFKD", text.replace("µ", "u"))
+    return "".join(char for char in spread if unicodedata.category(char) not in ("Mn", "Cf"))
 
 
 class Words:
@@ -41,7 +53,7 @@ class Words:
 
     def find(self, text: str) -> Found:
         """Every name in a text, in order, without repetition."""
-        tokens = _TOKEN.findall(_ASIDE.sub(" ", text).casefold())
+        tokens = _TOKEN.findall(_ASIDE.sub(" ", unaccented(text)).casefold())
         values: dict[str, None] = {}
         only, place = True, 0
         while place < len(tokens):
@@ -57,14 +69,27 @@ class Words:
         return Found(tuple(values), only)
 
 
-def is_negated(text: str) -> bool:
-    """Whether a text denies, excludes or only screens for what it names."""
-    return _NEGATED.search(text) is not None
+@dataclass(frozen=True, slots=True)
+class Affirmed:
+    """A part of a text that does not deny what it names; `history` where it speaks of something past."""
+
+    text: str
+    history: bool
 
 
-def is_history(text: str) -> bool:
-    """Whether a text speaks of something past."""
-    return _HISTORY.search(text) is not None
+def affirmed(text: str) -> list[Affirmed]:
+    """The parts of a problem's text that count: what is denied, ruled out, screened for, or runs in the family does not.
+
+    A part reaches to the next comma, `and` or `but`; what follows `without` or `with` only qualifies what stands before it.
+    """
+    found = []
+    for part in _PART.split(text):
+        if not part.strip():
+            continue
+        head = _MODIFIED.split(part, 1)[0] if _MODIFIED.split(part, 1)[0].strip() else part
+        if not (_DENIED_BEFORE.search(head + " ") or _DENIED_AFTER.search(part)):
+            found.append(Affirmed(head if head is not part else part, _HISTORY.search(head + " ") is not None))
+    return found
 
 
 def readable(texts: Iterable[str]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
 import orjson
@@ -38,7 +38,18 @@ class Front:
             service = self._services.get(scope["path"])
             if service is not None and all(name != b"origin" for name, _ in scope["headers"]):
                 return await service(scope, receive, send)
-        await self._others(scope, receive, send)
+        await self._others(scope, receive, _with_headers(send))
+
+
+def _with_headers(send: Send) -> Send:
+    """Also what Starlette answers by itself may not be stored or taken for another type."""
+    async def sending(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            held = {name.lower() for name, _ in message.get("headers", ())}
+            more = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items() if name.lower().encode() not in held]
+            message = {**message, "headers": [*message.get("headers", ()), *more]}
+        await send(message)
+    return sending
 
 
 def create() -> Front:
@@ -59,8 +70,9 @@ def build(ready: Ready, settings: Settings) -> Front:
     cors = Middleware(CORSMiddleware, allow_origins=list(settings.cors), allow_methods=["GET", "POST"],
                       allow_headers=["Authorization", "Content-Type"], max_age=600)
     handlers: dict[Any, Any] = {HTTPException: _http_error, Exception: _unexpected}
-    return Front(services, Starlette(routes=routes, middleware=[cors], exception_handlers=handlers,
-                                     lifespan=lambda _: watched(settings.stuck_after)))
+    others = Starlette(routes=routes, middleware=[cors], exception_handlers=handlers, lifespan=lambda _: watched(settings.stuck_after))
+    others.router.redirect_slashes = False
+    return Front(services, others)
 
 
 def _response(answered: Reply) -> Response:

@@ -31,7 +31,7 @@ def run(settings: Settings) -> int:
     """Serve until stopped; RulesRefused or SettingRefused before anything listens."""
     _refuse_taken_port(settings)
     ready = pipeline.prepare(settings.rules, (settings.as_of or clock.now()).date(), settings.engine)
-    prove(ready.rulebook)
+    prove(ready.rulebook, ready.inference is not None)
     _announce(settings, ready)
     log = {"log_level": "warning", "access_log": False, "server_header": False, "timeout_keep_alive": 30}
     if settings.workers == 1:

@@ -61,7 +61,8 @@ class Service:
             answered = self._answer(content)
             self._seconds.observe(time.perf_counter() - started)
         except RequestRefused as refused:
-            answered = refusal(refused)
+            unread = refused.status in (408, 413, 415)
+            answered = refusal(refused, {"Connection": "close"} if unread else None)
         except Exception as error:
             answered = unexpected(error)
         finally:
