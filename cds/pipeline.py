@@ -89,13 +89,13 @@ def decide(request: HookRequest, ready: Ready, now: datetime, zone: tzinfo, new_
             return _nothing_to_read(request.draft_note or "no order could be read", request.hook, told)
         chosen = order_select.chosen(request)
         drafts = _drafts(request, Chart(), chosen, ready, asked)
-        if drafts.ketamine:
+        refers = orders.needs_chart(request.draft_orders, drafts)
+        if drafts.ketamine or refers:
             found = chart(request.prefetch, request.patient_id)
-            if orders.needs_chart(request.draft_orders, drafts):
+            if refers:
                 drafts = _drafts(request, found, chosen, ready, asked)
         if not drafts.ketamine:
-            unread = not drafts.readable
-            return _nothing_to_read("no order could be read", request.hook, told) if unread else Decision([], _none_apply(ready))
+            return _without_ketamine(request, drafts, ready, told)
     else:
         found = chart(request.prefetch, request.patient_id)
     facts = gather(request, drafts, found, book.recogniser, asked, book.book.scope, book.drugs,
@@ -103,6 +103,15 @@ def decide(request: HookRequest, ready: Ready, now: datetime, zone: tzinfo, new_
     if not facts.orders:
         return _no_treatment(facts, ready, new_identifier)
     return _evaluated(facts, ready, new_identifier)
+
+
+def _without_ketamine(request: HookRequest, drafts: orders.Drafts, ready: Ready, told: Told) -> Decision:
+    """Nothing to say where every order was read; where one was not, it might have been ketamine."""
+    if drafts.of_another_patient:
+        return _nothing_to_read("a draft order belongs to another patient", request.hook, told)
+    if drafts.conflicts:
+        return _nothing_to_read(drafts.conflicts[0].what, request.hook, told)
+    return _nothing_to_read("no order could be read", request.hook, told) if not drafts.readable else Decision([], _none_apply(ready))
 
 
 def _evaluated(facts: PatientFacts, ready: Ready, new_identifier: Callable[[], str]) -> Decision:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -18,6 +18,11 @@ from cds.terms.recognise import Recogniser
 
 _DRUG_ORDERS = frozenset({"MedicationRequest", "MedicationOrder"})
 _SERVICE_ORDERS = frozenset({"ServiceRequest", "ProcedureRequest", "ReferralRequest"})
+_OTHER_ORDERS = frozenset({"NutritionOrder", "DeviceRequest", "VisionPrescription", "CommunicationRequest", "SupplyRequest", "Appointment",
+                           "Task", "CarePlan", "RequestGroup", "ImmunizationRecommendation", "DeviceUseRequest", "DiagnosticOrder",
+                           "RequestOrchestration"})
+_BESIDE = frozenset({"Medication", "Condition", "Patient", "Practitioner", "PractitionerRole", "Organization", "Encounter", "Location",
+                     "Observation", "AllergyIntolerance", "Provenance", "Coverage", "Substance", "Specimen"})
 _VOID = frozenset({"cancelled", "entered-in-error", "revoked", "stopped"})
 _AHEAD = timedelta(hours=24)
 _DILUENTS = ("sodium chloride", "dextrose", "0.9 %", "0.9%", "normal saline", " in ns", "premix", "infusion bag")
@@ -38,15 +43,16 @@ def drafts(entries: tuple[Mapping[str, Any], ...], chart: Chart, recogniser: Rec
            patient_id: str, wanted: Wanted) -> Drafts:
     """Sort the draft orders of a request; Medications in the same Bundle are known to the chart afterwards."""
     found = Drafts()
-    resources = [entry["resource"] for entry in entries if type(entry.get("resource")) is dict]
-    for entry in entries:
-        resource = entry.get("resource")
-        if type(resource) is dict and resource.get("resourceType") in ("Medication", "Condition"):
-            bundles.add(chart, resource, entry.get("fullUrl"), patient_id)
-    for number, resource in enumerate(resources, 1):
-        kind = read.text(resource.get("resourceType"))
+    flat = list(_flat(entries, found))
+    for resource, full_url in flat:
+        if resource["resourceType"] in ("Medication", "Condition"):
+            bundles.add(chart, resource, full_url, patient_id)
+    for number, (resource, _) in enumerate(flat, 1):
+        kind = resource["resourceType"]
         if kind not in _DRUG_ORDERS | _SERVICE_ORDERS:
-            found.readable += kind not in ("Medication", "Condition", "")
+            found.readable += kind in _OTHER_ORDERS
+            if kind not in _OTHER_ORDERS | _BESIDE:
+                found.conflicts.append(Unreadable(f"a {kind[:40]} cannot be read as an order", "draft orders"))
             continue
         if bundles.is_of_another(resource, kind, patient_id):
             found.of_another_patient += 1
@@ -56,6 +62,20 @@ def drafts(entries: tuple[Mapping[str, Any], ...], chart: Chart, recogniser: Rec
             continue
         _sort(resource, kind, number, found, chart, recogniser, asked, scope, wanted)
     return found
+
+
+def _flat(entries: Iterable[Any], found: Drafts, depth: int = 0) -> Iterator[tuple[dict[str, Any], object]]:
+    """The resources of a Bundle with their full URLs, Bundles inside it included; what is none is noted."""
+    for entry in entries:
+        resource = entry.get("resource") if type(entry) is dict else None
+        kind = resource.get("resourceType") if type(resource) is dict else None
+        if type(kind) is not str:
+            found.conflicts.append(Unreadable("an entry cannot be read", "draft orders"))
+        elif kind == "Bundle" and depth < 3:
+            inner = resource.get("entry")
+            yield from _flat(inner if type(inner) is list else [None], found, depth + 1)
+        else:
+            yield resource, entry.get("fullUrl")
 
 
 def _sort(resource: Mapping[str, Any], kind: str, number: int, found: Drafts, chart: Chart, recogniser: Recogniser, asked: Asked,
@@ -79,9 +99,17 @@ def _sort(resource: Mapping[str, Any], kind: str, number: int, found: Drafts, ch
 
 def needs_chart(entries: tuple[Mapping[str, Any], ...], found: Drafts) -> bool:
     """Whether the drafts refer to resources beside them, or hold a drug that cannot be told without them."""
-    refers = ("medicationReference", "reasonReference", "reason", "medication")
-    return any(order.unclear for order in found.ketamine) or any(
-        key in entry["resource"] for entry in entries if type(entry.get("resource")) is dict for key in refers)
+    if any(order.unclear for order in found.ketamine):
+        return True
+    known = {entry.get("fullUrl") for entry in entries if type(entry) is dict}
+    for resource, _ in _flat(entries, Drafts()):
+        known.add(read.name(resource))
+    for resource, _ in _flat(entries, Drafts()):
+        for key in ("medicationReference", "medication", "reasonReference", "reason"):
+            refs = [read.reference(resource.get(key))] + [read.reference(one.get("reference")) for one in read.listed(resource.get(key))]
+            if any(ref and not ref.startswith("#") and ref not in known for ref in refs):
+                return True
+    return False
 
 
 def _has_public_code(resource: Mapping[str, Any]) -> bool:

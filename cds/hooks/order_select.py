@@ -13,6 +13,9 @@ def chosen(request: HookRequest) -> frozenset[str]:
     """
     if not request.selections:
         return frozenset()
-    refs = frozenset(request.selections) | frozenset(read.tail(ref) for ref in request.selections)
+    by_url = {entry.get("fullUrl"): read.name(entry["resource"]) for entry in request.draft_orders or ()
+              if isinstance(entry.get("resource"), dict) and isinstance(entry.get("fullUrl"), str)}
+    named = [by_url.get(ref, ref) for ref in request.selections]
+    refs = frozenset(named) | frozenset(read.tail(ref) for ref in named)
     known = {read.name(entry["resource"]) for entry in request.draft_orders or () if isinstance(entry.get("resource"), dict)}
     return refs if any(ref in refs or ref.rpartition("/")[2] in refs for ref in known) else frozenset()
