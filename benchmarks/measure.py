@@ -14,20 +14,22 @@ from benchmarks import requests, servers
 from benchmarks.requests import PATH, Kind
 from benchmarks.servers import Server, ServerFailed
 
-_WARM_UP = 40
+_WARM_UP = 64
 
 
 @dataclass(frozen=True, slots=True)
 class Compared:
     """One server against another on the same requests; times in milliseconds, each the median of the rounds.
 
-    `p50` and `p95` are wall times of the second server.
+    half of the rounds have a ratio from `lower` to `upper`; `p50` and `p95` are wall times of the second server.
     """
 
     name: str
     first_cpu: float
     second_cpu: float
     ratio: float
+    lower: float
+    upper: float
     p50: float
     p95: float
     budget: float
@@ -55,15 +57,19 @@ class Memory:
 
 
 def compared(name: str, first: Server, second: Server, kind: Kind, now: datetime, pairs: int, rounds: int, budget: float) -> Compared:
-    """Send the same requests to two servers alternately; CPU time is what each process used in a round."""
+    """Send the same requests to two servers alternately; CPU time is what each process used in a round.
+
+    Rounds are short, so that whatever else the machine does meets both servers alike; their median counts.
+    """
     bodies = requests.stream(kind, now)
     for _ in range(_WARM_UP):
         _ask_both(first, second, next(bodies))
     found = [_round(first, second, bodies, max(1, pairs // rounds)) for _ in range(rounds)]
     walls = sorted(one for each in found for one in each[2])
-    cut = quantiles(walls, n=20) if len(walls) > 1 else walls * 19
-    return Compared(name, median(one[0] for one in found), median(one[1] for one in found), median(one[1] / one[0] for one in found),
-                    median(walls), cut[-1], budget, len(walls))
+    ratios = [one[1] / one[0] for one in found]
+    lower, middle, upper = quantiles(ratios, n=4)
+    return Compared(name, median(one[0] for one in found), median(one[1] for one in found), middle, lower, upper,
+                    median(walls), quantiles(walls, n=20)[-1], budget, len(walls))
 
 
 def _round(first: Server, second: Server, bodies: Iterator[bytes], pairs: int) -> tuple[float, float, list[float]]:

@@ -86,7 +86,7 @@ def blood_pressure(draw: Draw) -> dict[str, Any]:
 def weight(draw: Draw) -> dict[str, Any]:
     """A body weight of today."""
     coded = _coded((_LOINC, "29463-7", "Body weight"))
-    return {**_observation(draw, coded, timedelta(minutes=55)), "valueQuantity": _quantity(draw.chance.randint(78, 96), "kg")}
+    return {**_observation(draw, coded, timedelta(minutes=55)), "valueQuantity": _quantity(draw.chance.randint(78, 95) + 0.5, "kg")}
 
 
 def draft(draw: Draw, drug: Drug) -> dict[str, Any]:

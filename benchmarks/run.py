@@ -28,7 +28,7 @@ _EARLY = 1000
 
 def benchmark(
     requests: Annotated[int, typer.Option(min=50, max=100_000, help="Small requests to each server; large ones are fewer.")] = 2000,
-    rounds: Annotated[int, typer.Option(min=1, max=50, help="Rounds; the median of their ratios counts.")] = 7,
+    rounds: Annotated[int, typer.Option(min=2, max=500, help="Rounds; the median of their ratios counts.")] = 40,
     memory: Annotated[int, typer.Option(min=1500, max=100_000, help="Requests after which memory is read for the last time.")] = 20_000,
     quick: Annotated[bool, typer.Option("--quick", help="Fewer requests, and no rulebook of 1,000 rules.")] = False,
     json: Annotated[Optional[Path], typer.Option("--json", help="Also write the figures to this file.")] = None,
@@ -38,13 +38,13 @@ def benchmark(
     found = Figures(start_up_budget=START_BUDGET, growth_budget=GROWTH_BUDGET)
     try:
         refuse_unmeasurable()
-        pairs, rounds, memory = (min(requests, 600), min(rounds, 3), min(memory, 4000)) if quick else (requests, rounds, memory)
+        pairs, rounds, memory = (min(requests, 600), min(rounds, 20), min(memory, 4000)) if quick else (requests, rounds, memory)
         _kinds(console, found, now, pairs, rounds)
         with console.status("start-up"):
             found.start_ups = measure.start_ups(3)
         if not quick:
             with console.status(f"rulebooks of {FEW_RULES} and {MANY_RULES} rules"):
-                _rulebooks(found, now, max(50, pairs // 8), rounds)
+                _rulebooks(found, now, max(50, pairs // 8), min(rounds, 10))
         with console.status(f"memory over {memory} requests"):
             found.memory = measure.memory(KINDS["small"], now, _EARLY, memory)
     except (NotMeasurable, servers.ServerFailed) as failed:

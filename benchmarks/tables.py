@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
+from statistics import median
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
@@ -36,33 +38,35 @@ class Figures:
 
 def show_kinds(console: Console, found: Sequence[Compared]) -> None:
     """What a request costs beside the floor."""
-    table = Table(title="CPU per request beside a bare server, asked in turn; p50 and p95 are wall times of ours")
-    for heading in ("request", "floor ms", "ours ms", "ratio", "budget", "result", "p50 ms", "p95 ms", "pairs"):
-        table.add_column(heading, justify="left" if heading == "request" else "right", no_wrap=True)
-    for one in found:
-        table.add_row(one.name, f"{one.first_cpu:.3f}", f"{one.second_cpu:.3f}", f"{one.ratio:.2f}", f"≤ {one.budget:g}",
-                      _met(one.met), f"{one.p50:.2f}", f"{one.p95:.2f}", str(one.pairs))
-    console.print(table)
+    rows = [(one.name, f"{one.first_cpu:.2f}", f"{one.second_cpu:.2f}", f"{one.ratio:.2f}", f"{one.lower:.2f}-{one.upper:.2f}",
+             f"<= {one.budget:g}", _met(one.met), f"{one.p50:.2f}", f"{one.p95:.2f}", str(one.pairs)) for one in found]
+    _show(console, "CPU ms per request beside a bare server, and wall ms of ours",
+          ("request", "floor", "ours", "ratio", "mid half", "budget", "result", "p50", "p95", "pairs"), rows)
 
 
 def show_rest(console: Console, found: Figures) -> None:
     """Rules, start and memory."""
-    table = Table(title="Growth, start and memory")
-    for heading in ("what", "figures", "value", "budget", "result"):
-        table.add_column(heading, justify="left" if heading in ("what", "figures") else "right")
+    rows = []
     if found.rules is not None:
         one = found.rules
-        table.add_row("small request, 100 and 1,000 rules", f"{one.first_cpu:.2f} and {one.second_cpu:.2f} ms CPU", f"{one.ratio:.2f} times",
-                      f"≤ {one.budget:g} times", _met(one.met))
+        rows.append((one.name, f"{one.first_cpu:.2f} and {one.second_cpu:.2f} ms CPU", f"{one.ratio:.2f}", f"<= {one.budget:g}", _met(one.met)))
     if found.start_ups:
-        middle = sorted(found.start_ups)[len(found.start_ups) // 2]
-        table.add_row("start to ready", ", ".join(f"{one:.2f}" for one in found.start_ups) + " s", f"{middle:.2f} s",
-                      f"< {found.start_up_budget:g} s", _met(middle < found.start_up_budget))
+        middle = median(found.start_ups)
+        rows.append(("start to ready", ", ".join(f"{one:.2f}" for one in found.start_ups) + " s", f"{middle:.2f} s",
+                     f"< {found.start_up_budget:g} s", _met(middle < found.start_up_budget)))
     if found.memory is not None:
         held = found.memory
-        table.add_row(f"memory after {held.early_requests:,} and {held.late_requests:,} requests",
-                      f"{held.early / 1e6:.1f} and {held.late / 1e6:.1f} MB", f"{held.growth:+.1%}", f"< {found.growth_budget:.0%}",
-                      _met(held.growth < found.growth_budget))
+        figures = f"{held.early / 1e6:.1f} MB at {held.early_requests:,}, {held.late / 1e6:.1f} at {held.late_requests:,}"
+        rows.append(("memory over requests", figures, f"{held.growth:+.1%}", f"< {found.growth_budget:.0%}", _met(held.growth < found.growth_budget)))
+    _show(console, "Growth with rules, start, memory", ("what", "figures", "value", "budget", "result"), rows)
+
+
+def _show(console: Console, title: str, headings: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="right" if place else "left", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
     console.print(table)
 
 

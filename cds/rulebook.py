@@ -101,6 +101,7 @@ def read(folders: Sequence[Path], today: date, problems: list[Problem], drafts: 
     known = Known({name: term.kind for name, term in terms.items()}, frozenset(sources), frozenset(reasons))
     used: set[str] = {book.scope}
     rules = [rule for path in _rule_files(folders, problems) if (rule := read_rule(path, known, problems, used)) is not None]
+    _stray_files(folders, problems)
     _check_together(rules, book, terms, term_nodes, used, problems)
     if any(problem.level == "error" for problem in problems):
         return None
@@ -135,6 +136,17 @@ def _rule_files(folders: Sequence[Path], problems: list[Problem]) -> list[Path]:
                                             "Give it another id."))
                 found[path.stem] = path
     return list(found.values())
+
+
+def _stray_files(folders: Sequence[Path], problems: list[Problem]) -> None:
+    """A rule file in a place that is never read would never run."""
+    for folder in folders:
+        for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
+            parts = path.relative_to(folder).parts
+            known = path.suffix == ".yaml" and (len(parts) == 1 or parts[0] in FOLDERS and len(parts) == 2 or parts[0] in ("terms", "sites"))
+            if not known:
+                problems.append(Problem(Place(path), "name-differs-from-file", "this file is in no place where rules are read, so it would never run",
+                                        f"Move it to one of {', '.join(f'{name}/' for name in FOLDERS)} and let its name end in .yaml."))
 
 
 def _book(folder: Path, problems: list[Problem]) -> Book | None:
@@ -194,5 +206,5 @@ def _check_together(rules: list[Rule], book: Book, terms: dict[str, Term], nodes
         used |= fresh
         todo += fresh
     for name, node in nodes.items():
-        if name not in used:
+        if name not in used and not any(problem.level == "error" for problem in problems):
             problems.append(Problem(node.place, "unused-term", f"no rule uses the term `{name}`", "Use it in a rule, or delete it.", "warning"))

@@ -1,4 +1,4 @@
-"""A real `cds serve` on a free loopback port, a child process that is stopped by its own pid; and requests to ask it."""
+"""A real `cds serve` on a free loopback port, a child process that is stopped by its own pid; requests to ask it, and what answers are."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from cds_hooks_structure import problems
 
 ROOT = Path(__file__).resolve().parents[1]
 AS_OF = "2026-06-30T10:00:00Z"
@@ -112,6 +113,49 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait(10)
 
 
+def refused(answer: requests.Response, status: int = 400) -> str:
+    """What an answer says is wrong; it must be an OperationOutcome with one error."""
+    assert answer.status_code == status, f"{answer.status_code}: {answer.text[:300]}"
+    assert answer.headers["Content-Type"] == "application/json"
+    outcome = answer.json()
+    assert outcome.keys() == {"resourceType", "issue"} and outcome["resourceType"] == "OperationOutcome"
+    (issue,) = outcome["issue"]
+    assert issue.keys() == {"severity", "code", "diagnostics"} and issue["severity"] == "error" and "Traceback" not in answer.text
+    return issue["diagnostics"]
+
+
+def accepted(answer: requests.Response) -> list[Document]:
+    """The cards of an answer, which must be a response of the promised form."""
+    assert answer.status_code == 200, f"{answer.status_code}: {answer.text[:300]}"
+    assert problems(answer.json()) == []
+    return answer.json()["cards"]
+
+
+def paths(value: Any, start: tuple = ()) -> Iterator[tuple]:
+    """The path of a JSON value and of everything in it."""
+    yield start
+    for key, inner in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        yield from paths(inner, (*start, key))
+
+
+def at(value: Any, path: tuple) -> Any:
+    for key in path:
+        value = value[key]
+    return value
+
+
+def changed(value: Any, path: tuple, new: Any) -> Any:
+    """A copy in which another value stands at a path; none at all for `...`."""
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    if len(path) > 1:
+        copy[path[0]] = changed(value[path[0]], path[1:], new)
+    elif new is ...:
+        del copy[path[0]]
+    else:
+        copy[path[0]] = new
+    return copy
+
+
 def of(patient: str) -> Document:
     return {"reference": f"Patient/{patient}"}
 
@@ -160,3 +204,51 @@ def asked(hook: str = "order-sign", orders: list[Document] | None = None, statem
                 "conditions": bundle(*conditions), "medicationstatements": bundle(*statements),
                 "medicationrequests": bundle(*medicationrequests), "observations": bundle(*vitals)}
     return {"hook": hook, "hookInstance": "test", "context": context, "prefetch": prefetch, **more}
+
+
+def pointing(to: str, source: Document, **more: Any) -> Document:
+    """A drug entry that names its drug by reference only."""
+    return {**{key: value for key, value in source.items() if key != "medicationCodeableConcept"}, "medicationReference": {"reference": to}, **more}
+
+
+def medicine(name: str, identity: str = "m-1", **more: Any) -> Document:
+    return {"resourceType": "Medication", "id": identity, "code": {"text": name}, **more}
+
+
+OTHER = drug("acetaminophen", "161", "other", "MedicationRequest")
+OUTCOME = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "exception"}]}
+WEIGHT = measured("29463-7", 80, "kg", "w-1", "2026-06-20")
+CRISIS = {"resourceType": "Condition", "id": "c-1", "subject": of("p1"), "clinicalStatus": {"coding": [{"code": "active"}]},
+          "onsetDateTime": "2026-06-28", "code": {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "I16.1"}],
+                                                  "text": "Hypertensive emergency"}}
+
+
+def ordered(*orders: Any, **more: Any) -> Document:
+    """Some draft orders for a patient who takes theophylline."""
+    return asked(orders=list(orders), statements=(theophylline(),), **more)
+
+
+def named(concept: Any, **more: Any) -> Document:
+    """Theophylline in the chart, called as a test likes it."""
+    return asked(statements=(theophylline(medicationCodeableConcept=concept, **more),))
+
+
+def referred(to: str, *resources: Document, **more: Any) -> Document:
+    """A drug in the chart that is named by reference, and what stands beside it."""
+    return asked(medicationrequests=(pointing(to, OTHER, **more), *resources))
+
+
+def routed(route: Any, mg: int = 250) -> Document:
+    """An overdose by a route."""
+    dosage = order(mg=mg)["dosageInstruction"][0] | {"route": route}
+    return asked(orders=[order(dosageInstruction=[dosage])])
+
+
+def breathing(code: str = "59408-5", value: Any = 80, **more: Any) -> Document:
+    """An oxygen saturation of 80 % an hour ago."""
+    return asked(observations=[*pressure(120, 80), WEIGHT, measured(code, value, "%", "o2", **more)])
+
+
+def coded(*codings: Document, **more: Any) -> Document:
+    """A hypertensive crisis two days ago, in some codes."""
+    return asked(conditions=(CRISIS | {"code": {"coding": list(codings)} | more},))

@@ -68,12 +68,14 @@ def not_checked_severity(verdict: Verdict, hook: str) -> str:
 
 
 def _without_replaced(found: list[Finding]) -> list[Finding]:
-    replaced: dict[str, int] = {}
-    for one in found:
-        if one.verdict.answer == MET:
-            for rule in one.verdict.rule.replaces:
-                replaced[rule] = max(SEVERITY[one.show], replaced.get(rule, 0))
-    return [one for one in found if SEVERITY[one.show] > replaced.get(one.verdict.rule.id, 0)]
+    """Leave out what a met rule makes superfluous for the same orders; nothing more severe, and never in a circle."""
+    met = [one for one in found if one.verdict.answer == MET]
+    return [one for one in found if not any(_replaces(other, one) and not _replaces(one, other) for other in met)]
+
+
+def _replaces(one: Finding, other: Finding) -> bool:
+    return (other.verdict.rule.id in one.verdict.rule.replaces and SEVERITY[one.show] >= SEVERITY[other.show]
+            and {order.ref for order in other.orders} <= {order.ref for order in one.orders})
 
 
 def missing_lines(found: Iterable[Finding]) -> dict[Missing, list[str]]:

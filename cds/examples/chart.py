@@ -228,6 +228,8 @@ def _ago(node: Node) -> Moment:
     if not node.text.endswith(" ago"):
         raise _Slip(node, "bad-amount", f"`{node.text}` is not a time before now", "Write for example `2 days ago`.")
     amount = _quantity(node, node.text.removesuffix(" ago"), ("time",))
+    if amount.value > 8766 * 150:
+        raise _Slip(node, "bad-amount", f"`{node.text}` is longer ago than any chart reaches", "Write a shorter time.")
     when = NOW - timedelta(hours=float(amount.value))
     return _instant(node, when) if amount.unit.rstrip("s") in ("hour", "minute") else _whole_day(when)
 

@@ -24,6 +24,7 @@ _OTHER_ORDERS = frozenset({"NutritionOrder", "DeviceRequest", "VisionPrescriptio
 _BESIDE = frozenset({"Medication", "Condition", "Patient", "Practitioner", "PractitionerRole", "Organization", "Encounter", "Location",
                      "Observation", "AllergyIntolerance", "Provenance", "Coverage", "Substance", "Specimen"})
 _VOID = frozenset({"cancelled", "entered-in-error", "revoked", "stopped"})
+_MOST_REASONS = 50
 _AHEAD = timedelta(hours=24)
 _DILUENTS = ("sodium chloride", "dextrose", "0.9 %", "0.9%", "normal saline", " in ns", "premix", "infusion bag")
 
@@ -171,7 +172,7 @@ def _reasons(resource: Mapping[str, Any], chart: Chart, recogniser: Recogniser) 
     raw = read.listed(resource.get("reasonCode") or resource.get("reason"))
     concepts = [read.concept(one.get("concept") or one) for one in raw if "reference" not in one]
     either = [one["reference"] for one in raw if type(one.get("reference")) is dict]
-    for ref in read.listed(resource.get("reasonReference")) + either:
+    for ref in (read.listed(resource.get("reasonReference")) + either)[:_MOST_REASONS]:
         target = read.reference(ref)
         held = next((one for one in read.listed(resource.get("contained")) if f"#{one.get('id')}" == target), None)
         held = held or chart.by_reference.get(target) or chart.by_reference.get(f"Condition/{read.tail(target)}") or {}

@@ -49,7 +49,8 @@ def build(node: Node, known: Known, problems: list[Problem], used_terms: set[str
     """A rule from a file of the right shape; `settings` replaces values, as a site does."""
     before = len(problems)
     own = _settings(node, problems, settings or {})
-    reader = Reader(known.term_kinds, own, problems)
+    named = frozenset((node.get("settings") or Node({}, node.place)).mapping)
+    reader = Reader(known.term_kinds, own, problems, named_settings=named)
     keeps = node.get("soft_evidence") is not None
     if_not_met, if_unknown = _message_or_none(node.mapping["if_not_met"], reader), _if_unknown(node.mapping["if_unknown"], reader)
     applies = question(node.mapping["applies_when"], reader, keeps)
@@ -59,6 +60,7 @@ def build(node: Node, known: Known, problems: list[Problem], used_terms: set[str
     _unused_settings(node, own, reader, problems, before)
     _references(node, known, problems)
     _review(node, problems)
+    _impossible_days(node, problems)
     if any(p.level == "error" for p in problems[before:]) or applies is None or met is None:
         return None
     text = {key: child.text for key, child in node.mapping.items()}
@@ -173,6 +175,16 @@ def _review(node: Node, problems: list[Problem]) -> None:
 def _day(node: Node, key: str) -> date | None:
     found = (node.get("effective") or Node({}, node.place)).get(key)
     return date.fromisoformat(found.text) if found else None
+
+
+def _impossible_days(node: Node, problems: list[Problem]) -> None:
+    for part in ("effective", "review"):
+        for key, child in (node.get(part) or Node({}, node.place)).mapping.items():
+            if key in ("from", "until", "on", "due"):
+                try:
+                    date.fromisoformat(child.text)
+                except ValueError:
+                    problems.append(Problem(child.place, "bad-form", f"`{child.text}` is a day no calendar holds", "Check the month and the day."))
 
 
 def _message(node: Node, reader: Reader) -> Message:

@@ -27,6 +27,8 @@ class Reader:
     used_settings: set[str] = field(default_factory=set)
     used_terms: set[str] = field(default_factory=set)
     seen: dict[Clause, Clause] = field(default_factory=dict)
+    named_settings: frozenset[str] = frozenset()
+    spoilt: set[str] = field(default_factory=set)
 
     def problem(self, place: Place, name: str, what: str, fix: str) -> None:
         """Note one problem."""
@@ -80,7 +82,7 @@ def _ask(verb: str, node: Node, reader: Reader, keeps: bool) -> Ask | None:
     words = tuple(sorted((word, _word(verb, word, shape, node, reader)) for word in shape.words
                          if word in node.mapping and word != "because"))
     unless = _unless(node, reader, keeps)
-    if len(reader.problems) > before or unless is None:
+    if len(reader.problems) > before or unless is None or head is None or any(operand is None for _, operand in words):
         return None
     clause = Clause(verb, head, words, keeps)
     return Ask(reader.seen.setdefault(clause, clause), node, unless)
@@ -170,6 +172,9 @@ def _amount(verb: str, word: str, value: Node, text: str, shape: Verb, reader: R
     found = named_amount(text, value, reader)
     allowed = shape.measures.get(word, ())
     if found is not None and found.dimension not in allowed:
+        if text in reader.spoilt:
+            return None
+        reader.spoilt.add(text)
         reader.problem(value.place, "wrong-unit", f"`{found}` is a {found.dimension}; `{word}` compares a {' or a '.join(allowed)}",
                        "Change the unit, or the setting it names.")
         return None
@@ -180,6 +185,8 @@ def named_amount(text: str, value: Node, reader: Reader) -> Quantity | None:
     """An amount written out, or the value of the setting it names."""
     if re.fullmatch(r"[a-z][a-z0-9_]*", text):
         setting = reader.settings.get(text)
+        if setting is None and text in reader.named_settings:
+            return None  # its own problem is noted where it stands
         if setting is None:
             reader.problem(value.place, "unknown-setting", f"`{text}` is not a setting of this rule",
                            did_you_mean(text, reader.settings, "Add it under `settings:`, or write an amount with a unit."))
@@ -187,7 +194,10 @@ def named_amount(text: str, value: Node, reader: Reader) -> Quantity | None:
         reader.used_settings.add(text)
         return setting.amount
     try:
-        return quantity(text)
+        found = quantity(text)
+        if found.dimension == "time" and found.value > 8766 * 200:
+            raise ValueError(f"`{text}` is longer than 200 years")
+        return found
     except ValueError as error:
         reader.problem(value.place, "bad-amount", str(error), "Write a number, a blank and a unit, for example `140 mmHg` or `3 days`.")
         return None

@@ -1,0 +1,268 @@
+"""Every shipped rule: its examples, cards and evidence, whether its examples notice deliberate breaks, and the amounts
+and windows it compares with.
+
+`python -m pytest tests/test_rules.py -rP -k break` lists the breaks that no example notices.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import date, datetime, timedelta, timezone
+from fractions import Fraction
+from zoneinfo import ZoneInfo
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from cds import rulebook
+from cds.cards.compose import Told, compose
+from cds.cards.findings import findings
+from cds.engine import durable
+from cds.engine.evaluate import evaluate
+from cds.engine.plan import plan
+from cds.examples import chart
+from cds.examples.run import Outcome, run
+from cds.intervals import Within, days_before, moment, within
+from cds.quantities import decimal, exact, holds, quantity
+from cds.rulefile.check import MAX_SUMMARY, Known, build
+from cds.rulefile.problems import Problem
+from cds.rulefile.rule import Message, NotChecked, Rule
+from cds.rulefile.source import Node
+
+BOOK = rulebook.load([rulebook.shipped()], date(2026, 6, 30))
+KNOWN = Known({name: term.kind for name, term in BOOK.terms.items()}, frozenset(BOOK.sources), frozenset(BOOK.reasons))
+ORDERS_OR_CLAIMS = re.compile(r"\b(do not|avoid|should|must|safe|safely|recommended|advised|never)\b", re.I)
+NOW, ZONE = datetime(2026, 6, 30, 10, tzinfo=timezone.utc), ZoneInfo("Europe/Zurich")
+CHECK = settings(max_examples=150, deadline=None, derandomize=True, database=None)
+SWAPS = {"above": "at least", "at least": "above", "below": "at most", "at most": "below"}
+OPTIONAL = ("unless", "or_stopped_within", "by_route", "for", "began_within", "daily_dose", "if_absent")
+every_rule = pytest.mark.parametrize("rule", BOOK.rules, ids=[rule.id for rule in BOOK.rules])
+_outcomes: dict[tuple[str, bool], list[Outcome]] = {}
+
+
+def outcomes(rule: Rule, use_engine: bool = True) -> list[Outcome]:
+    if (rule.id, use_engine) not in _outcomes:
+        problems: list[Problem] = []
+        _outcomes[rule.id, use_engine] = list(run((rule,), BOOK, problems, use_engine))
+        assert not problems
+    return _outcomes[rule.id, use_engine]
+
+
+def messages(rule: Rule) -> Iterator[Message]:
+    yield from (level.message for level in rule.levels)
+    yield from (one for one in (rule.if_not_met, rule.if_unknown) if isinstance(one, Message))
+
+
+def cards(outcome: Outcome) -> list[dict]:
+    told = Told(BOOK, outcome.facts.orders, (), lambda: "id")
+    return compose(findings([outcome.evaluation], outcome.facts.hook), told) if outcome.evaluation else []
+
+
+def test_the_shipped_rulebook_has_these_rules():
+    assert [rule.id for rule in BOOK.rules] == ["blood-pressure", "dose-and-rate", "sedation", "theophylline"]
+
+
+@every_rule
+@pytest.mark.parametrize("use_engine", [False, pytest.param(True, marks=pytest.mark.skipif(
+    not durable.available(), reason="durable-rules is not installed"))], ids=["reference", "both"])
+def test_every_example_passes_with_either_evaluator(rule, use_engine):
+    found = outcomes(rule, use_engine)
+    assert len(found) == len(rule.examples)
+    assert [one.example.name for one in found if not one.passed] == []
+    states = {one.evaluation.engine for one in found if one.evaluation}
+    assert states == {"durable-rules" if use_engine else "reference only"}
+
+
+@every_rule
+def test_every_answer_and_every_level_is_shown_by_an_example(rule):
+    assert {one.answer for one in outcomes(rule)} == {"met", "not met", "unknown", "does not apply"}
+    shown = {id(one.verdict.level) for one in outcomes(rule) if one.verdict}
+    assert {id(level) for level in rule.levels} <= shown
+
+
+@every_rule
+def test_an_example_that_expects_a_met_rule_says_which_level(rule):
+    assert all(one.show for one in rule.examples if one.answer == "met")
+
+
+@every_rule
+def test_no_two_examples_of_a_rule_have_the_same_name(rule):
+    assert len({one.name for one in rule.examples}) == len(rule.examples)
+
+
+@every_rule
+@pytest.mark.parametrize("amount", ["amount", "lowest", "highest"])
+def test_summaries_fit_a_card_whatever_a_site_sets(rule, amount):
+    amounts = {one.name: getattr(one, amount) for one in rule.settings.values()}
+    problems: list[Problem] = []
+    set_up = build(rule.node, KNOWN, problems, set(), amounts)
+    assert not problems
+    for message in messages(set_up):
+        assert 0 < len(message.summary) <= MAX_SUMMARY and "{" not in message.summary + message.advice
+
+
+@every_rule
+def test_summaries_describe_and_neither_order_nor_reassure(rule):
+    for message in messages(rule):
+        assert ORDERS_OR_CLAIMS.search(message.summary) is None, message.summary
+
+
+@every_rule
+def test_unknown_is_always_told(rule):
+    assert isinstance(rule.if_unknown, (NotChecked, Message))
+
+
+@every_rule
+def test_every_card_of_a_finding_says_that_clinicians_have_not_signed_it_off(rule):
+    assert rule.review_pending
+    met = [one for one in outcomes(rule) if one.answer == "met"]
+    for outcome in met:
+        for card in cards(outcome):
+            if any(one["answer"] == "met" for one in card["extension"]["org.ketamine-cds.findings"]):
+                assert f"**Rule:** {rule.id} {rule.version}, awaiting clinical sign-off" in card["detail"]
+                assert len(card["summary"]) < 140 and card["detail"].endswith("does not replace clinical judgement.")
+
+
+@every_rule
+def test_every_source_of_a_rule_exists_and_was_seen_as_the_rule_says(rule):
+    sources = yaml.safe_load((rulebook.shipped() / "evidence.yaml").read_text("utf-8"))
+    for cited in rule.evidence:
+        assert cited.verified == sources[cited.source]["seen"], f"{cited.source} was not {cited.verified}"
+        assert BOOK.sources[cited.source].label and cited.at and cited.says
+        assert (cited.strength == "X") == (cited.verified == "project")
+
+
+@every_rule
+def test_the_topic_code_is_letters_and_digits_only(rule):
+    assert re.fullmatch(r"[A-Za-z0-9]{1,100}", rule.topic)
+    assert len({other.topic for other in BOOK.rules}) == len(BOOK.rules)
+
+
+@every_rule
+def test_a_critical_finding_can_be_acted_on_and_overridden(rule):
+    for level in rule.levels:
+        assert level.message.override_reasons
+        assert level.message.show != "critical" or level.message.suggest == ("delete-order",)
+
+
+def changed(node: Node, path: tuple, new: Node | None) -> Node:
+    """The tree with the node at a path replaced, or left out."""
+    if not path:
+        return new
+    step, rest = path[0], path[1:]
+    if isinstance(node.value, list):
+        members = list(enumerate(node.value))
+        kept = [changed(child, rest, new) if place == step else child for place, child in members
+                if rest or new is not None or place != step]
+        return replace(node, value=kept)
+    kept = {key: changed(child, rest, new) if key == step else child for key, child in node.value.items()
+            if rest or new is not None or key != step}
+    return replace(node, value=kept)
+
+
+def places(node: Node, path: tuple = ()) -> Iterator[tuple[tuple, Node]]:
+    yield path, node
+    for step, child in node.mapping.items():
+        yield from places(child, (*path, step))
+    for step, child in enumerate(node.items):
+        yield from places(child, (*path, step))
+
+
+def breaks(root: Node) -> Iterator[tuple[str, str, Node]]:
+    """Deliberate breaks of a rule: kind, place and the broken tree."""
+    for name, setting in (root.get("settings") or Node({}, root.place)).mapping.items():
+        amount = quantity(setting.mapping["is"].text)
+        for kind, factor in (("halve", Fraction(1, 2)), ("double", Fraction(2))):
+            texts = {"is": f"{decimal(amount.number * factor)} {amount.unit}",
+                     "site_may_use": f"0 {amount.unit} to 99999 {amount.unit}"}
+            new = {key: replace(child, value=texts.get(key, child.value)) for key, child in setting.mapping.items()}
+            yield f"{kind} a setting", name, changed(root, ("settings", name), replace(setting, value=new))
+    for top in ("applies_when", "met_when", "if_met"):
+        for path, node in places(root.mapping[top], (top,)):
+            yield from ((kind, where(root, path), tree) for kind, tree in broken_at(root, path, node))
+
+
+def broken_at(root: Node, path: tuple, node: Node) -> Iterator[tuple[str, Node]]:
+    step, above = path[-1], path[-2] if len(path) > 1 else None
+    if isinstance(step, int) and above in ("any", "all") and len(at(root, path[:-1]).items) > 1:
+        yield "drop a clause", changed(root, path, None)
+    if path[0] == "if_met" and len(path) == 2 and path[1] < len(root.mapping["if_met"].items) - 1:
+        yield "drop a level", changed(root, path, None)
+    if step in OPTIONAL:
+        yield f"drop {step}", changed(root, path, None)
+    other = {"any": "all", "all": "any"}.get(step)
+    if other and len(node.items) > 1:
+        holder = at(root, path[:-1])
+        members = {other if key == step else key: child for key, child in holder.mapping.items()}
+        keys = {other if key == step else key: place for key, place in holder.keys.items()}
+        yield f"{step} to {other}", changed(root, path[:-1], replace(holder, value=members, keys=keys))
+    for word, swapped in SWAPS.items():
+        if node.text.startswith(word + " "):
+            new = replace(node, value=swapped + node.text.removeprefix(word))
+            yield f"{word} to {swapped}", changed(root, path, new)
+
+
+def at(node: Node, path: tuple) -> Node:
+    return node.at(iter(path))
+
+
+def where(root: Node, path: tuple) -> str:
+    found = at(root, path)
+    said = found.text or ", ".join(f"{key}: {child.text}" for key, child in found.mapping.items() if child.text)
+    return f"line {found.place.line}, {'.'.join(str(step) for step in path[:2])}: {said or path[-1]}"
+
+
+def noticed(rule: Rule, tree: Node, cases: list) -> bool:
+    """Whether an example fails, or the linter names a problem, once the rule is broken."""
+    broken = build(tree, KNOWN, [], set())
+    if broken is None:
+        return True
+    compiled = plan((broken,))
+    for example, facts in cases:
+        found = evaluate(compiled, facts, None, BOOK.terms)
+        answer, show = (found[0].verdicts[0].answer, found[0].verdicts[0].show) if found else ("does not apply", "")
+        if answer != example.answer or example.show not in (None, show):
+            return True
+    return False
+
+
+@every_rule
+def test_examples_notice_most_deliberate_breaks(rule):
+    cases = [(one, chart.facts(one, BOOK.recogniser, BOOK.terms, BOOK.book.scope, [])) for one in rule.examples]
+    tried = [(kind, place, noticed(rule, tree, cases)) for kind, place, tree in breaks(rule.node)]
+    for kind, place, seen in tried:
+        if not seen:
+            print(f"{rule.id}: {kind}: {place}")
+    count = sum(seen for *_, seen in tried)
+    print(f"{rule.id}: {count} of {len(tried)} deliberate breaks noticed")
+    assert 2 * count > len(tried)
+    assert all(seen for kind, _, seen in tried if kind == "drop a level")
+
+
+@given(st.datetimes(datetime(2025, 1, 1), datetime(2026, 6, 30, 9)), st.integers(0, 500))
+@CHECK
+def test_a_window_of_days_is_the_calendar_of_the_site_in_summer_and_in_winter(naive, days):
+    then = naive.replace(tzinfo=timezone.utc)
+    inside = then.astimezone(ZONE).date() >= NOW.astimezone(ZONE).date() - timedelta(days=days)
+    where = within(moment(then.isoformat(), ZONE), quantity(f"{days} days"), NOW, ZONE)
+    assert where is (Within.INSIDE if inside else Within.OUTSIDE)
+
+
+@pytest.mark.parametrize("day, window, first", [
+    ("2026-03-31", "1 month", "2026-02-28"), ("2024-02-29", "1 year", "2023-02-28"),
+    ("2026-01-15", "3 months", "2025-10-15"), ("2026-06-30", "2 weeks", "2026-06-16")])
+def test_months_and_years_end_on_a_day_that_exists(day, window, first):
+    assert days_before(date.fromisoformat(day), quantity(window)) == date.fromisoformat(first)
+
+
+@given(st.decimals(0, 10_000, places=3), st.decimals(0, 10_000, places=3))
+@CHECK
+def test_amounts_compare_exactly_and_an_amount_never_exceeds_itself(left, right):
+    a, b = exact(str(left)), exact(float(right))
+    said = [holds(a, how, b) for how in SWAPS]
+    assert said == [left > right, left >= right, left < right, left <= right]
+    assert [holds(a, how, a) for how in SWAPS] == [False, True, False, True]
