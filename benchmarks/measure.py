@@ -126,4 +126,4 @@ def rulebooks(small: Path, large: Path, kind: Kind, now: datetime, pairs: int, r
         for server in (few, many):
             refuse_without_cross_check(server)
             refuse_silence(server, kind, now)
-        return compared("1,000 rules against 100", few, many, kind, now, pairs, rounds, budget)
+        return compared("100, 1,000 rules", few, many, kind, now, pairs, rounds, budget)

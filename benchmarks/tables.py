@@ -49,15 +49,16 @@ def show_rest(console: Console, found: Figures) -> None:
     rows = []
     if found.rules is not None:
         one = found.rules
-        rows.append((one.name, f"{one.first_cpu:.2f} and {one.second_cpu:.2f} ms CPU", f"{one.ratio:.2f}", f"<= {one.budget:g}", _met(one.met)))
+        rows.append((one.name, f"{one.first_cpu:.2f}, {one.second_cpu:.2f} ms CPU", f"{one.ratio:.2f}", f"<= {one.budget:g}", _met(one.met)))
     if found.start_ups:
         middle = median(found.start_ups)
-        rows.append(("start to ready", ", ".join(f"{one:.2f}" for one in found.start_ups) + " s", f"{middle:.2f} s",
-                     f"< {found.start_up_budget:g} s", _met(middle < found.start_up_budget)))
+        rows.append(("start to ready", ", ".join(f"{one:.2f}" for one in found.start_ups) + " s", f"{middle:.2f}",
+                     f"< {found.start_up_budget:g}", _met(middle < found.start_up_budget)))
     if found.memory is not None:
         held = found.memory
-        figures = f"{held.early / 1e6:.1f} MB at {held.early_requests:,}, {held.late / 1e6:.1f} at {held.late_requests:,}"
-        rows.append(("memory over requests", figures, f"{held.growth:+.1%}", f"< {found.growth_budget:.0%}", _met(held.growth < found.growth_budget)))
+        figures = f"{held.early / 1e6:.1f}, {held.late / 1e6:.1f} MB"
+        name = f"memory at {held.early_requests:,}, {held.late_requests:,}"
+        rows.append((name, figures, f"{held.growth:+.1%}", f"< {found.growth_budget:.0%}", _met(held.growth < found.growth_budget)))
     _show(console, "Growth with rules, start, memory", ("what", "figures", "value", "budget", "result"), rows)
 
 

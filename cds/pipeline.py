@@ -143,9 +143,10 @@ def _nothing_to_read(why: str, hook: str, told: Told) -> Decision:
 def _no_treatment(facts: PatientFacts, ready: Ready, new_identifier: Callable[[], str]) -> Decision:
     """Patient-view without ketamine in the chart: silent where the medication list was read, else it says that it was not."""
     state = facts.lists["medications"]
-    if state.read and not facts.unclassified:
+    given = facts.lists.get("administrations")
+    if state.read and given is None and not facts.unclassified:
         return Decision([], _none_apply(ready), facts=facts)
-    reason = state.reason or f"{len(facts.unclassified)} medications could not be classified"
+    reason = state.reason or (f"administered drugs: {given.reason}" if given else "") or f"{len(facts.unclassified)} medications could not be classified"
     stand_in = Order("chart", "ketamine treatment", "ketamine treatment", {}, unclear=reason, draft=False)
     return replace(_evaluated(replace(facts, orders=(stand_in,)), ready, new_identifier), evaluable=True)
 

@@ -91,7 +91,7 @@ def test_a_status_in_words_is_its_code(status, expected):
 @pytest.mark.parametrize("more, expected", [
     ({"dateAsserted": ago(365)}, CURRENT), ({"dateAsserted": ago(367)}, POSSIBLE), (period("2020"), POSSIBLE),
     (period("2020", ago(1)), ENDED), (period("2020", ago(0)), CURRENT), (period("2020", "2026"), CURRENT),
-    (period("2026"), CURRENT), (period("soon"), CURRENT), (period(ago(-1)), None), (period("2019", "2027"), CURRENT)])
+    (period("2026"), CURRENT), (period("soon"), CURRENT), (period(ago(-1)), POSSIBLE), (period("2019", "2027"), CURRENT)])
 def test_an_active_drug_is_current_until_its_end_or_a_year_without_confirmation(more, expected):
     assert state(drug(**more)) == expected
 
@@ -142,9 +142,10 @@ def test_a_medication_of_a_bundle_is_found_by_its_full_url():
 
 @pytest.mark.parametrize("more", [{BY_REF: REF}, {CODED: {"coding": [{"code": "1"}]}},
                                   {CODED: 7}, {}])
-def test_a_drug_that_cannot_be_told_is_counted_and_one_that_ended_is_not(more):
+def test_a_drug_that_cannot_be_told_is_counted_unless_it_was_never_taken(more):
     assert state(drug(**{CODED: ..., **more})) == "unclassified"
-    assert state(drug(**{CODED: ..., **more, "status": "stopped"})) is None
+    assert state(drug(**{CODED: ..., **more, "status": "stopped"})) == "unclassified"
+    assert state(drug(**{CODED: ..., **more, "status": "not-taken"})) is None
 
 
 @pytest.mark.parametrize("text, mass, per_kg, minutes, push", [
@@ -249,9 +250,9 @@ CONDITION = {"resourceType": "Condition", "id": "c1", "code": {"text": "COPD"}}
     *((one, "the EHR answered with an error (forbidden)") for one in (ERROR, bundle(ERROR), bundle(CONDITION, ERROR))),
     (..., "not sent by the EHR"), (None, "sent as null"), (bundle(CONDITION, total=7), "only 1 of 7 entries were sent"),
     (bundle(CONDITION, link=[{"relation": "next", "url": "x"}]), "only the first 1 entries were sent"),
-    (bundle({"resourceType": "Goal", "id": "g"}), "the list held no Condition"),
+    (bundle({"resourceType": "Goal", "id": "g"}), "1 entry could not be read"),
     (CONDITION, "a single Condition was sent instead of a list"), ({"resourceType": "Goal"}, "a Goal was sent instead"),
-    ({"resourceType": "Bundle", "entry": [{}]}, "1 entry held no resource")])
+    ({"resourceType": "Bundle", "entry": [{}]}, "1 entry could not be read")])
 def test_a_list_is_read_only_where_all_of_it_arrived_and_else_says_why(sent, reason):
     found = facts(**({} if sent is ... else {"conditions": sent}))
     assert found.lists["conditions"] == ListState(not reason, reason)

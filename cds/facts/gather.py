@@ -45,13 +45,16 @@ def gather(request: HookRequest, drafts: orders.Drafts, found: Chart, recogniser
     unreadable += [Unreadable(f"{said} could not be used", "observations") for said in dict.fromkeys(one.text for one in implausible)]
     _left_out(found, drafts, unreadable)
     unreadable += drafts.conflicts
+    lists = _lists(found, asked)
+    if "administrations" in lists:
+        unreadable.append(Unreadable(lists["administrations"].reason, "administered drugs"))
     patient = next(iter(found.resources.get("Patient", ())), {})
     ketamine = drafts.ketamine if request.draft_orders is not None else []
     if request.hook == "patient-view":
         ketamine = orders.treatments(records, asked, scope, members, TREATED_WITHIN)
     return PatientFacts(
         request.hook, asked.now, asked.zone, tuple(ketamine), by_term(drugs), by_term(problems), by_term(measured), by_term(sensitive),
-        moment(patient.get("birthDate"), asked.zone), _sex(patient), _lists(found, asked), tuple(unreadable), tuple(unclassified),
+        moment(patient.get("birthDate"), asked.zone), _sex(patient), lists, tuple(unreadable), tuple(unclassified),
         by_term(implausible))
 
 
@@ -85,6 +88,9 @@ def _lists(found: Chart, asked: Asked) -> dict[str, ListState]:
     states = {name: _state(received.get(key, NOT_SENT)) for name, key in (("conditions", "conditions"), ("allergies", "allergies"))}
     states["medications"] = _medication_list(received.get("medicationstatements", NOT_SENT), received.get("medicationrequests", NOT_SENT))
     states["observations"] = _observation_list(received.get("observations", NOT_SENT), found, asked)
+    given = received.get("medicationadministrations")
+    if given is not None and not given.complete:
+        states["administrations"] = _state(given)
     states["patient"] = _state(received.get("patient", NOT_SENT)) if not found.resources.get("Patient") else ListState(True)
     return states
 

@@ -17,6 +17,8 @@ from cds.fhir import read
 from cds.fhir.bundles import Chart
 from cds.intervals import Moment, moment
 from cds.quantities import UNITS, amount, decimal, exact
+from cds.terms.load import loinc_check_digit
+from cds.terms.model import LOINC
 from cds.terms.recognise import Recogniser
 
 _FINAL = frozenset({"final", "amended", "corrected", "preliminary", "unknown", ""})
@@ -37,6 +39,8 @@ def measurements(chart: Chart, recogniser: Recogniser, zone: tzinfo) -> tuple[li
             concept = read.concept(holder.get("code"))
             if concept == read.NO_CONCEPT and read.status(resource) in _FINAL:
                 unread.append("a measurement without a code or a name")
+            elif any(system in LOINC and not loinc_check_digit(code.strip()) for system, code, _ in concept[0]):
+                unread.append("a measurement with a code that is none")
             terms = recogniser.measurement(*concept)
             if terms and any(key in holder for key in ("valueQuantity", "valueInteger", "valueString", "dataAbsentReason", "valueDecimal")):
                 if read.status(resource) not in _FINAL:
@@ -97,9 +101,9 @@ def _plausible(found: list[Measurement]) -> tuple[list[Measurement], list[Measur
 
 
 def _pairs(systolic: list[Measurement], diastolic: list[Measurement]) -> Iterator[tuple[Measurement, Measurement]]:
-    by_ref: dict[str, Measurement] = {one.ref: one for one in diastolic}
+    by_ref = {(one.ref, one.taken.text): one for one in diastolic}
     for upper in systolic:
-        lower = by_ref.get(upper.ref)
+        lower = by_ref.get((upper.ref, upper.taken.text))
         if lower is None:
             near = [one for one in diastolic if abs(one.taken.earliest - upper.taken.earliest) <= _SAME_READING
                     and one.taken.whole_days == upper.taken.whole_days]

@@ -17,6 +17,10 @@ TYPES = {
 """Prefetch key -> the resource type it stands for (interface: only these keys can prove a list empty)."""
 
 
+_KNOWN = frozenset((*TYPES.values(), "MedicationOrder", "Medication", "Practitioner", "PractitionerRole", "Organization", "Encounter",
+                    "Provenance", "Location", "RelatedPerson", "Device", "Specimen", "Group", "CarePlan", "ServiceRequest", "Procedure"))
+
+
 @dataclass(slots=True)
 class Received:
     """How one prefetch key was answered: complete, or why not; `truncated` pages may still be used for recent entries."""
@@ -101,7 +105,8 @@ def _take_bundle(found: Chart, bundle: Mapping[str, Any], wanted: str, patient_i
         if kind == "OperationOutcome":
             failed = failed or _failure(resource)
             continue
-        matches += kind == wanted
+        matches += kind == wanted or kind == "MedicationOrder" and wanted == "MedicationRequest"
+        odd += bool(wanted) and kind not in _KNOWN
         others += kind != wanted
         add(found, resource, entry.get("fullUrl"), patient_id)
     if failed:
@@ -109,7 +114,7 @@ def _take_bundle(found: Chart, bundle: Mapping[str, Any], wanted: str, patient_i
     if found.other_patients > strangers:
         return Received(False, "held records of another patient")
     if odd:
-        return Received(False, f"{odd} {'entry' if odd == 1 else 'entries'} held no resource")
+        return Received(False, f"{odd} {'entry' if odd == 1 else 'entries'} could not be read")
     if others and not matches:
         return Received(False, f"the list held no {wanted or 'resource that was asked for'}")
     return _completeness(bundle, matches)

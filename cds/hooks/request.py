@@ -60,7 +60,7 @@ def parse(body: bytes) -> dict[str, Any]:
     try:
         written = orjson.dumps(document)
     except TypeError:
-        raise RequestRefused("$", "the body is nested more than 254 levels deep; send it flatter", "structure") from None
+        raise RequestRefused("$", "the body is nested too deeply, more than 254 levels; send it flatter", "structure") from None
     if written != body:
         sent, kept = _differing(body, written)
         if _HARD_TO_COUNT.search(sent) or sent.count(b'":') != kept.count(b'":'):

@@ -107,7 +107,8 @@ def _settings(node: Node, problems: list[Problem], replaced: Mapping[str, Quanti
         if len({amount.dimension, low.dimension, high.dimension}) > 1:
             problems.append(Problem(entry.mapping["site_may_use"].place, "wrong-unit", f"`{name}` and its range have different units",
                                     "Use units of one kind in `is` and `site_may_use`."))
-        elif not low.value <= amount.value <= high.value:
+            continue
+        if not low.value <= amount.value <= high.value:
             problems.append(Problem(entry.mapping["is"].place, "setting-outside-range", f"`{name}` is {amount}, outside {low} to {high}",
                                     "Change the value, or widen `site_may_use` and say why in `what`."))
         found[name] = Setting(name, amount, low, high, entry.mapping["what"].text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 from pathlib import Path
 
 from cds.rulefile import shape, source
@@ -121,6 +122,7 @@ def verhoeff(code: str) -> bool:
     return check == 0
 
 
+@lru_cache(maxsize=4096)
 def loinc_check_digit(code: str) -> bool:
     """Whether a LOINC code has a right check digit (LOINC Users' Guide, mod 10)."""
     match = re.fullmatch(r"([0-9]{1,7})-([0-9])", code)
