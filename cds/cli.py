@@ -5,37 +5,22 @@ from __future__ import annotations
 import sys
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, NoReturn, Optional
+from typing import Annotated, Optional
 
 import orjson
 import typer
 
-from cds import __version__, clock, pipeline, rulebook
+from cds import __version__, clock, pipeline
+from cds.authoring import commands
 from cds.engine.durable import CompileLimit
 from cds.hooks.request import RequestRefused, parse, request
+from cds.options import AsOfOption, RulesOption, ZoneOption, folders, stop
 from cds.rulefile.problems import RulesRefused
 from cds.settings import MAX_BODY, SettingRefused, Settings, instant, refuse_open_doors, zone
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help="Decision support for ketamine therapy: a CDS Hooks service driven by rule files.")
-
-RulesOption = Annotated[Optional[list[Path]], typer.Option("--rules", envvar="CDS_RULES", help="Rulebook folder; repeat for further folders. Default: the shipped rulebook.")]
-AsOfOption = Annotated[Optional[str], typer.Option("--as-of", envvar="CDS_AS_OF", help="Judge as of this instant (ISO 8601 with offset) instead of now.")]
-ZoneOption = Annotated[str, typer.Option("--time-zone", envvar="CDS_TIME_ZONE", help="Time zone of the site, for dates without one.")]
-
-
-def _folders(rules: list[Path] | None) -> tuple[Path, ...]:
-    folders = tuple(rules or [rulebook.shipped()])
-    for folder in folders:
-        if not folder.is_dir():
-            _stop(f"--rules: `{folder}` is not a folder")
-    return folders
-
-
-def _stop(message: str, code: int = 2) -> NoReturn:
-    sys.stderr.write(f"cds: {message}\n")
-    raise typer.Exit(code)
-
+commands.register(app)
 
 @app.command()
 def serve(
@@ -52,7 +37,7 @@ def serve(
 ) -> None:
     """Run the CDS Hooks service."""
     from cds.web.server import run
-    settings = Settings(host, port, _folders(rules), workers, instant(as_of), zone(time_zone), max_body, engine, tuple(cors_origin or ["*"]),
+    settings = Settings(host, port, folders(rules), workers, instant(as_of), zone(time_zone), max_body, engine, tuple(cors_origin or ["*"]),
                         stuck_after)
     refuse_open_doors(settings)
     raise typer.Exit(run(settings))
@@ -70,54 +55,17 @@ def evaluate(
     try:
         body = sys.stdin.buffer.read() if request_file == "-" else Path(request_file).read_bytes()
     except OSError as error:
-        _stop(f"`{request_file}` cannot be read: {error.strerror}")
+        stop(f"`{request_file}` cannot be read: {error.strerror}")
     try:
         asked = request(parse(body))
     except RequestRefused as refused:
-        _stop(f"{request_file}: {refused.where}: {refused.what}")
+        stop(f"{request_file}: {refused.where}: {refused.what}")
     now: datetime = instant(as_of) or clock.now()
-    ready = pipeline.prepare(_folders(rules), now.date())
+    ready = pipeline.prepare(folders(rules), now.date())
     decision = pipeline.decide(asked, ready, now, zone(time_zone), clock.new_identifier)
     response = {"cards": decision.cards}
     printed = {"response": response, "answers": decision.answers} if answers else response
     sys.stdout.buffer.write(orjson.dumps(printed, option=orjson.OPT_INDENT_2) + b"\n")
-
-
-@app.command()
-def lint(
-    rules: RulesOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the problems as JSON.")] = False,
-    github: Annotated[bool, typer.Option("--github", help="Print the problems as GitHub annotations.")] = False,
-) -> None:
-    """Name every problem of the rule files with its place and fix; print nothing when there is none."""
-    from cds import authoring
-    raise typer.Exit(authoring.lint(_folders(rules), "json" if as_json else "github" if github else "text"))
-
-
-@app.command()
-def test(rules: RulesOption = None) -> None:
-    """Run the examples of every rule."""
-    from cds import authoring
-    raise typer.Exit(authoring.test(_folders(rules)))
-
-
-@app.command()
-def read(rule: Annotated[Optional[str], typer.Argument(help="Rule id; all rules when left out.")] = None, rules: RulesOption = None) -> None:
-    """Say a rule in plain English."""
-    from cds import authoring
-    raise typer.Exit(authoring.read(_folders(rules), rule))
-
-
-@app.command()
-def explain(
-    rule: Annotated[str, typer.Argument(help="Rule id.")],
-    case: Annotated[Optional[str], typer.Argument(help="Name or number of an example, or a request file; all examples when left out.")] = None,
-    rules: RulesOption = None,
-    as_of: AsOfOption = None,
-) -> None:
-    """Show why a rule answers as it does: every clause with its answer, record and date."""
-    from cds import authoring
-    raise typer.Exit(authoring.explain(_folders(rules), rule, case, instant(as_of)))
 
 
 @app.callback(invoke_without_command=True)

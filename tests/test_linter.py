@@ -19,7 +19,9 @@ import orjson
 import pytest
 from rich.console import Console
 
-from cds import authoring, rulebook
+from cds import rulebook
+from cds.authoring.check import check
+from cds.authoring.lint import lint
 from cds.rulefile.problems import Problem
 
 HOME = Path(__file__).resolve().parent
@@ -150,7 +152,7 @@ def edit(folder: Path, file: str, old: str | None, new: str) -> None:
 
 
 def problems(folder: Path) -> tuple[Problem, ...]:
-    return authoring.check([folder], Console(file=io.StringIO())).problems
+    return check([folder], Console(file=io.StringIO())).problems
 
 
 def errors(folder: Path) -> list[str]:
@@ -258,18 +260,18 @@ def test_odd_bytes_are_read_or_named_and_never_end_in_a_traceback(broken, change
 def test_json_and_github_forms_carry_the_same_place_problem_and_fix(broken, capsys):
     edit(broken, R, "status: active", "status: activ")
     fix, what = "Did you mean `active`?", "`status` cannot be `activ`"
-    assert authoring.lint([broken], "json") == 1
+    assert lint([broken], "json") == 1
     (told,) = [one for one in orjson.loads(capsys.readouterr().out) if one["level"] == "error"]
     assert told == {"file": str(broken / R), "line": 3, "column": 9, "level": "error", "name": "not-a-choice",
                     "what": what, "fix": fix}
-    assert authoring.lint([broken], "github") == 1
+    assert lint([broken], "github") == 1
     lines = [line for line in capsys.readouterr().out.splitlines() if line.startswith("::error")]
     assert lines == [f"::error file={broken / R},line=3,col=9,title=not-a-choice::{what}. {fix}"]
 
 
 def test_warnings_alone_leave_the_exit_code_at_zero(broken, capsys):
     edit(broken, M, "", WEIGHT.replace("29463-8", "29463-7"))
-    assert authoring.lint([broken], "text") == 0
+    assert lint([broken], "text") == 0
     assert "warning[unused-term]" in capsys.readouterr().out
 
 

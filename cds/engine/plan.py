@@ -9,7 +9,7 @@ from cds.engine.clauses import is_about_order, is_measuring
 from cds.engine.formula import All, Any, Formula, Literal, negate
 from cds.facts.model import Wanted
 from cds.rulefile.language import VERBS
-from cds.rulefile.rule import Ask, Clause, Exempt, Group, Question, Rule
+from cds.rulefile.rule import Ask, Clause, Exempt, Question, Rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -118,7 +118,8 @@ def _observation_list(received: Received, found: Chart, asked: Asked) -> ListSta
     since: datetime | None = None
     if received.truncated:
         times = [moment(one.get("effectiveDateTime"), asked.zone) for one in found.resources.get("Observation", ())]
-        if times and None not in times and all(earlier.latest >= later.earliest for earlier, later in zip(times, times[1:])):
+        if None not in times and times and times[0].earliest > times[-1].latest and all(
+                earlier.latest >= later.earliest for earlier, later in zip(times, times[1:])):
             since = times[-1].latest
     return ListState(False, received.reason, since)
 

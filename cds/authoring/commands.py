@@ -1,0 +1,49 @@
+"""What rule authors type: each command with its options; the work is done by the module of the same name."""
+
+from __future__ import annotations
+
+from typing import Annotated, Optional
+
+import typer
+
+from cds.options import AsOfOption, RulesOption, folders
+from cds.settings import instant
+
+
+def lint(
+    rules: RulesOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the problems as JSON.")] = False,
+    github: Annotated[bool, typer.Option("--github", help="Print the problems as GitHub annotations.")] = False,
+) -> None:
+    """Name every problem of the rule files with its place and fix; print nothing when there is none."""
+    from cds.authoring import lint as command
+    raise typer.Exit(command.lint(folders(rules), "json" if as_json else "github" if github else "text"))
+
+
+def test(rules: RulesOption = None) -> None:
+    """Run the examples of every rule."""
+    from cds.authoring import test as command
+    raise typer.Exit(command.test(folders(rules)))
+
+
+def read(rule: Annotated[Optional[str], typer.Argument(help="Rule id; all rules when left out.")] = None, rules: RulesOption = None) -> None:
+    """Say a rule in plain English."""
+    from cds.authoring import read as command
+    raise typer.Exit(command.read(folders(rules), rule))
+
+
+def explain(
+    rule: Annotated[str, typer.Argument(help="Rule id.")],
+    case: Annotated[Optional[str], typer.Argument(help="Name or number of an example, or a request file; all examples when left out.")] = None,
+    rules: RulesOption = None,
+    as_of: AsOfOption = None,
+) -> None:
+    """Show why a rule answers as it does: every clause with its answer, record and date."""
+    from cds.authoring import explain as command
+    raise typer.Exit(command.explain(folders(rules), rule, case, instant(as_of)))
+
+
+def register(app: typer.Typer) -> None:
+    """Add these commands to the command line."""
+    for command in (lint, test, read, explain):
+        app.command()(command)

@@ -1,0 +1,33 @@
+"""`cds lint`: every problem of the rule files, as text, JSON or GitHub annotations."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import orjson
+from rich.console import Console
+
+from cds.authoring.check import check
+from cds.rulefile.problems import Problem
+
+
+def lint(folders: Sequence[Path], form: str) -> int:
+    """Print every problem; nothing when there is none.  1 when an error was found."""
+    found = check(folders, Console(stderr=True)).problems
+    if form == "json":
+        sys.stdout.buffer.write(orjson.dumps([_as_json(one) for one in found], option=orjson.OPT_INDENT_2) + b"\n")
+    for one in found if form != "json" else ():
+        print(_as_github(one) if form == "github" else one)
+    return 1 if any(one.level == "error" for one in found) else 0
+
+
+def _as_json(one: Problem) -> dict[str, object]:
+    return {"file": str(one.place.path), "line": one.place.line, "column": one.place.column, "level": one.level, "name": one.name,
+            "what": one.what, "fix": one.fix}
+
+
+def _as_github(one: Problem) -> str:
+    said = f"{one.what}. {one.fix}".replace("%", "%25").replace("\n", "%0A")
+    return f"::{one.level} file={one.place.path},line={one.place.line},col={one.place.column},title={one.name}::{said}"

@@ -1,0 +1,30 @@
+"""Options that several commands share, and how a command stops when one cannot be used."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, NoReturn, Optional
+
+import typer
+
+from cds import rulebook
+
+RulesOption = Annotated[Optional[list[Path]], typer.Option("--rules", envvar="CDS_RULES", help="Rulebook folder; repeat for further folders. Default: the shipped rulebook.")]
+AsOfOption = Annotated[Optional[str], typer.Option("--as-of", envvar="CDS_AS_OF", help="Judge as of this instant (ISO 8601 with offset) instead of now.")]
+ZoneOption = Annotated[str, typer.Option("--time-zone", envvar="CDS_TIME_ZONE", help="Time zone of the site, for dates without one.")]
+
+
+def folders(rules: list[Path] | None) -> tuple[Path, ...]:
+    """The rulebook folders asked for, or the shipped one; stops where one is not a folder."""
+    found = tuple(rules or [rulebook.shipped()])
+    for folder in found:
+        if not folder.is_dir():
+            stop(f"--rules: `{folder}` is not a folder")
+    return found
+
+
+def stop(message: str, code: int = 2) -> NoReturn:
+    """End the command with one clear line on standard error."""
+    sys.stderr.write(f"cds: {message}\n")
+    raise typer.Exit(code)
