@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from cds.engine.answers import Answer, Because, Missing
 from cds.engine.formula import NEGATED, NO, SOFT, UNKNOWN, YES, value
 from cds.engine.plan import Plan, RulePlan
-from cds.rulefile.rule import Ask, Clause, Level, Question, Rule
+from cds.rulefile.rule import Ask, Clause, Group, Level, Question, Rule
 
 MET, NOT_MET, UNDECIDED, NOT_APPLICABLE = "met", "not met", "unknown", "does not apply"
 SEVERITY = {"critical": 3, "warning": 2, "info": 1}
@@ -36,8 +36,8 @@ class Verdict:
     disputed: bool = False
 
 
-def decide(ready: RulePlan, plan: Plan, answers: Sequence[Answer], values: Sequence[int], conclusions: Sequence[int],
-           disputed: frozenset[int], hook: str) -> Verdict:
+def decide(ready: RulePlan, read: Reading, values: Sequence[int], conclusions: Sequence[int], disputed: frozenset[int],
+           hook: str) -> Verdict:
     """The verdict of a rule, given the clause answers and the checked value of every conclusion."""
     rule = ready.rule
     if hook not in rule.hooks:
@@ -50,7 +50,6 @@ def decide(ready: RulePlan, plan: Plan, answers: Sequence[Answer], values: Seque
     reached = max([min(most, conclusions[ready.met_conclusion]), *found])
     if reached == NO and not disputed:
         return Verdict(rule, NOT_MET)
-    read = _Reading(plan, answers)
     if applies == UNKNOWN and reached > NO:
         return Verdict(rule, UNDECIDED, missing=tuple(dict.fromkeys((*read.missing(rule.applies_when), *read.missing(rule.met_when)))))
     if disputed & ready.conclusions:
@@ -62,7 +61,7 @@ def decide(ready: RulePlan, plan: Plan, answers: Sequence[Answer], values: Seque
     return Verdict(rule, NOT_MET)
 
 
-def _met(ready: RulePlan, read: _Reading, found: list[int], reached: int) -> Verdict:
+def _met(ready: RulePlan, read: Reading, found: list[int], reached: int) -> Verdict:
     rule = ready.rule
     if not rule.levels:
         return Verdict(rule, MET, soft=reached == SOFT, because=read.because(rule.met_when))
@@ -87,7 +86,7 @@ def _met(ready: RulePlan, read: _Reading, found: list[int], reached: int) -> Ver
                    tuple(rule.levels[other].message.summary for other in range(place) if found[other] == UNKNOWN))
 
 
-def _disputed(ready: RulePlan, read: _Reading, found: list[int], reached: int) -> Verdict:
+def _disputed(ready: RulePlan, read: Reading, found: list[int], reached: int) -> Verdict:
     """Both evaluators must agree; where either says met its card shows all the same, and the rule is unknown."""
     missing = (Missing(f"rule {ready.rule.id}", "the two rule evaluators disagree; judge by the records named here", unreadable=True),)
     if reached < SOFT or not ready.rule.levels:
@@ -103,22 +102,20 @@ def _shown(level: Level, met: int) -> str:
     return level.message.show if met == YES else _MILDER[level.message.show]
 
 
-class _Reading:
-    """Evidence and gaps of a question, read off the clause answers."""
+class Reading:
+    """Evidence and gaps of questions, read off the clause answers for one order; shared by all rules."""
 
     def __init__(self, plan: Plan, answers: Sequence[Answer]) -> None:
         self._number, self._answers = plan.number, answers
-        self._nothing_open = not any(answer.value == UNKNOWN for answer in answers)
+        self._nothing_open = UNKNOWN not in [answer.value for answer in answers]
         self._known: dict[int, int] = {}
 
-    def of(self, clause: Clause) -> Answer:
-        return self._answers[self._number[clause]]
-
     def value(self, question: Question) -> int:
+        """The answer (0 to 3) of a question, worked out once."""
         found = self._known.get(id(question))
         if found is None:
-            if isinstance(question, Ask):
-                found = self.of(question.clause).value
+            if type(question) is Ask:
+                found = self._answers[self._number[question.clause]].value
             else:
                 parts = [self.value(part) for part in question.parts]
                 found = min(parts) if question.kind == "all" else max(parts) if question.kind == "any" else NEGATED[max(parts)]
@@ -129,28 +126,37 @@ class _Reading:
 
     def because(self, question: Question) -> tuple[Because, ...]:
         """The records that speak for a question; of the order itself only how it was read, the rest stands on the card anyway."""
-        return tuple(dict.fromkeys(one for ask in self._supporting(question)
-                                   for one in self.of(ask.clause).because[1 if ask.clause.verb == "ordering" else 0:]))
+        found: dict[Because, None] = {}
+        for clause, answer in self._supporting(question):
+            for one in answer.because[1:] if clause.verb == "ordering" else answer.because:
+                found[one] = None
+        return tuple(found)
 
     def doubts(self, question: Question) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(one for ask in self._supporting(question) for one in self.of(ask.clause).doubts))
+        """Why the records that speak for a question do not count in full."""
+        return tuple(dict.fromkeys(one for _, answer in self._supporting(question) for one in answer.doubts))
 
-    def _supporting(self, question: Question) -> Iterator[Ask]:
-        if self.value(question) < SOFT:
-            return
-        if isinstance(question, Ask):
-            yield question
-        elif question.kind != "none":
-            for part in question.parts:
-                yield from self._supporting(part)
+    def _supporting(self, question: Question) -> list[tuple[Clause, Answer]]:
+        found: list[tuple[Clause, Answer]] = []
+        todo = [question]
+        while todo:
+            one = todo.pop()
+            if self.value(one) < SOFT:
+                continue
+            if type(one) is Ask:
+                found.append((one.clause, self._answers[self._number[one.clause]]))
+            elif one.kind != "none":
+                todo += reversed(one.parts)
+        return found
 
     def missing(self, question: Question) -> Iterator[Missing]:
         """What kept a question from a firm yes or no."""
         if self._nothing_open:
             return
         if isinstance(question, Ask):
-            if self.of(question.clause).value == UNKNOWN:
-                yield from self.of(question.clause).missing
+            answer = self._answers[self._number[question.clause]]
+            if answer.value == UNKNOWN:
+                yield from answer.missing
         elif self._is_open(question):
             for part in question.parts:
                 yield from self.missing(part)
@@ -158,6 +164,5 @@ class _Reading:
             for exempt in question.unless:
                 yield from self.missing(exempt.question)
 
-    def _is_open(self, question: Question) -> bool:
-        parts = [self.value(part) for part in question.parts] if not isinstance(question, Ask) else []
-        return not (parts and question.kind == "all" and min(parts) == NO)
+    def _is_open(self, question: Group) -> bool:
+        return question.kind != "all" or min(self.value(part) for part in question.parts) != NO

@@ -8,16 +8,12 @@ from dataclasses import dataclass
 from cds.engine import clauses, ordered
 from cds.engine.answers import FLAT_NO, Answer, listed
 from cds.engine.crosscheck import cross_check
-from cds.engine.decide import Verdict, decide
+from cds.engine.decide import Reading, Verdict, decide
 from cds.engine.durable import Inference
 from cds.engine.formula import NO, value
 from cds.engine.plan import Plan
 from cds.facts.model import Order, PatientFacts
-from cds.rulefile.language import VERBS
 from cds.terms.model import Term
-
-_INDEXED = {"medications": "medications", "conditions": "conditions", "allergies": "allergies"}
-
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
@@ -41,14 +37,17 @@ def evaluate(plan: Plan, facts: PatientFacts, inference: Inference | None, terms
 def _patient_answers(plan: Plan, facts: PatientFacts, terms: dict[str, Term]) -> list[Answer]:
     """Clauses over a list whose term the chart does not hold share one answer; only the others are asked one by one."""
     answers = [FLAT_NO] * len(plan.clauses)
-    defaults = {name: listed(name, (), facts) for name in _INDEXED}
+    for name, by_term in plan.of_list.items():
+        absent, held = listed(name, (), facts), getattr(facts, name)
+        if absent is not FLAT_NO:
+            for members in by_term.values():
+                for number in members:
+                    answers[number] = absent
+        for term in by_term.keys() & held.keys():
+            for number in by_term[term]:
+                answers[number] = clauses.of_patient(plan.clauses[number], facts, terms)
     for number in plan.of_patient:
-        clause = plan.clauses[number]
-        name = VERBS[clause.verb].reads
-        if name in defaults and isinstance(clause.head, str) and clause.head not in getattr(facts, _INDEXED[name]):
-            answers[number] = defaults[name]
-        else:
-            answers[number] = clauses.of_patient(clause, facts, terms)
+        answers[number] = clauses.of_patient(plan.clauses[number], facts, terms)
     return answers
 
 
@@ -60,7 +59,8 @@ def _for_order(plan: Plan, facts: PatientFacts, order: Order, of_patient: list[A
         answers[number] = clauses.of_order(plan.clauses[number], order, facts, terms, memo)
     values = [answer.value for answer in answers]
     checked = cross_check(inference, reference(plan, values), values)
-    verdicts = tuple(decide(ready, plan, answers, values, checked.values, checked.disagreeing, facts.hook) for ready in plan.rules)
+    read = Reading(plan, answers)
+    verdicts = tuple(decide(ready, read, values, checked.values, checked.disagreeing, facts.hook) for ready in plan.rules)
     return Evaluation(order, verdicts, tuple(answers), checked.state, checked.event)
 
 

@@ -11,6 +11,9 @@ from cds.facts.model import Wanted
 from cds.rulefile.language import VERBS
 from cds.rulefile.rule import Ask, Clause, Exempt, Question, Rule
 
+INDEXED = ("medications", "conditions", "allergies")
+"""Lists of the facts that are indexed by term."""
+
 
 @dataclass(frozen=True, slots=True)
 class LevelPlan:
@@ -37,9 +40,13 @@ class RulePlan:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything an evaluation needs; `conclusions` is what both evaluators must agree on, `wanted` the terms read from charts."""
+    """Everything an evaluation needs; `conclusions` is what both evaluators must agree on, `wanted` the terms read from charts.
+
+    `of_list` holds the clauses over one term of a list, by list and term; `of_patient` all others that do not read the order.
+    """
 
     clauses: tuple[Clause, ...]
+    of_list: dict[str, dict[str, tuple[int, ...]]]
     of_patient: tuple[int, ...]
     of_order: tuple[int, ...]
     measuring: tuple[int, ...]
@@ -66,11 +73,24 @@ def plan(rules: Iterable[Rule]) -> Plan:
     planned = [_rule(rule, number, conclusions) for rule in rules]
     clauses = tuple(number)
     support = [_support(found) for _, found in conclusions]
-    return Plan(clauses, tuple(i for i, one in enumerate(clauses) if not is_about_order(one)),
+    of_list = _of_list(clauses)
+    placed = {i for by_term in of_list.values() for members in by_term.values() for i in members}
+    return Plan(clauses, of_list, tuple(i for i, one in enumerate(clauses) if not is_about_order(one) and i not in placed),
                 tuple(i for i, one in enumerate(clauses) if is_about_order(one)),
                 tuple(i for i, one in enumerate(clauses) if is_measuring(one)), tuple(planned), tuple(conclusions), number,
                 frozenset(i for i, found in enumerate(support) if found is None), _wanted(clauses),
                 tuple(tuple(i for i, found in enumerate(support) if found and clause in found) for clause in range(len(clauses))))
+
+
+def _of_list(clauses: Sequence[Clause]) -> dict[str, dict[str, tuple[int, ...]]]:
+    """Clauses over one term of a list that is indexed by term: all of them are a no where the chart holds no such entry."""
+    found: dict[str, dict[str, tuple[int, ...]]] = {}
+    for number, clause in enumerate(clauses):
+        name = VERBS[clause.verb].reads
+        if name in INDEXED and isinstance(clause.head, str):
+            by_term = found.setdefault(name, {})
+            by_term[clause.head] = (*by_term.get(clause.head, ()), number)
+    return found
 
 
 def _wanted(clauses: Sequence[Clause]) -> Wanted:
