@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from cds.engine import clauses, ordered
 from cds.engine.answers import FLAT_NO, Answer, listed
-from cds.engine.crosscheck import cross_check
-from cds.engine.decide import Reading, Verdict, decide
+from cds.engine.crosscheck import Checked, cross_check
+from cds.engine.decide import NOT_APPLICABLE, NOT_MET, Verdict, verdict
 from cds.engine.durable import Inference
 from cds.engine.formula import NO, value
+from cds.engine.outline import Judged, judge, outline
 from cds.engine.plan import Plan
 from cds.facts.model import Order, PatientFacts
 from cds.terms.model import Term
@@ -58,15 +59,31 @@ def _for_order(plan: Plan, facts: PatientFacts, order: Order, of_patient: list[A
     for number in plan.of_order + (plan.measuring if order.ahead else ()):
         answers[number] = clauses.of_order(plan.clauses[number], order, facts, terms, memo)
     values = [answer.value for answer in answers]
-    checked = cross_check(inference, reference(plan, values), values)
-    read = Reading(plan, answers)
-    verdicts = tuple(decide(ready, read, values, checked.values, checked.disagreeing, facts.hook) for ready in plan.rules)
+    expected, judged = reference(plan, values)
+    checked = cross_check(inference, expected, values)
+    verdicts = tuple(_verdict(plan, index, judged.get(index), values, answers, checked, facts.hook) for index in range(len(plan.rules)))
     return Evaluation(order, verdicts, tuple(answers), checked.state, checked.event)
 
 
-def reference(plan: Plan, values: Sequence[int]) -> list[int]:
-    """The value of every conclusion by plain evaluation; those that cannot hold without a clause that is a no are skipped."""
+def reference(plan: Plan, values: Sequence[int]) -> tuple[list[int], dict[int, Judged]]:
+    """The value of every conclusion by plain evaluation, and the rules that are not asleep, by their place in the plan."""
     found = [NO] * len(plan.conclusions)
-    for number in plan.candidates(values):
-        found[number] = value(plan.conclusions[number][1], values)
-    return found
+    judged = {}
+    for index in plan.awake(values):
+        ready = plan.rules[index]
+        judged[index] = one = judge(ready, plan, values)
+        found[ready.span.start:ready.span.stop] = one.conclusions
+    return found, judged
+
+
+def _verdict(plan: Plan, index: int, judged: Judged | None, values: Sequence[int], answers: Sequence[Answer], checked: Checked,
+             hook: str) -> Verdict:
+    ready = plan.rules[index]
+    if hook not in ready.rule.hooks:
+        return Verdict(ready.rule, NOT_APPLICABLE)
+    if not checked.disagreeing.isdisjoint(ready.span):
+        disputed = outline(ready, plan.number, values, dict(enumerate(checked.values)), disputed=True)
+        return verdict(ready.rule, disputed, plan.clauses, answers)
+    if judged is None:
+        return Verdict(ready.rule, NOT_APPLICABLE if value(ready.applies, values) == NO else NOT_MET)
+    return verdict(ready.rule, judged.outline, plan.clauses, answers)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+import typing
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from operator import itemgetter
 
 from cds.engine.clauses import is_about_order, is_measuring
+from cds.engine import formula as logic
 from cds.engine.formula import All, Any, Formula, Literal, negate
 from cds.facts.model import Wanted
 from cds.rulefile.language import VERBS
@@ -25,17 +28,19 @@ class LevelPlan:
 
 @dataclass(frozen=True, slots=True)
 class RulePlan:
-    """One rule: when it applies, and each level from the first down; the last is the rule itself."""
+    """One rule: when it applies, and each level from the first down; the last is the rule itself.
+
+    `span` holds its conclusions, `clauses` all it reads; `memo` keeps what was judged before, by the answers to its own clauses.
+    """
 
     rule: Rule
     applies: Formula
     met_conclusion: int
     levels: tuple[LevelPlan, ...]
-
-    @property
-    def conclusions(self) -> frozenset[int]:
-        """Every conclusion the rule rests on."""
-        return frozenset((self.met_conclusion, *(one for level in self.levels for one in level.conclusions)))
+    span: range
+    clauses: tuple[int, ...]
+    own_answers: Callable[[Sequence[int]], object]
+    memo: dict[object, typing.Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +62,9 @@ class Plan:
     wanted: Wanted
     woken_by: tuple[tuple[int, ...], ...]
 
-    def candidates(self, values: Sequence[int]) -> set[int]:
-        """The conclusions that can be more than a no, given which clauses are."""
-        found = set(self.always)
-        for clause, answer in enumerate(values):
-            if answer:
-                found.update(self.woken_by[clause])
-        return found
+    def awake(self, values: Sequence[int]) -> set[int]:
+        """The rules of which a conclusion can be more than a no, given which clauses are."""
+        return self.always.union(*(self.woken_by[clause] for clause, answer in enumerate(values) if answer))
 
 
 def plan(rules: Iterable[Rule]) -> Plan:
@@ -72,7 +73,7 @@ def plan(rules: Iterable[Rule]) -> Plan:
     conclusions: list[tuple[str, Formula]] = []
     planned = [_rule(rule, number, conclusions) for rule in rules]
     clauses = tuple(number)
-    support = [_support(found) for _, found in conclusions]
+    support = [_support(Any(tuple(conclusions[index][1] for index in ready.span))) for ready in planned]
     of_list = _of_list(clauses)
     placed = {i for by_term in of_list.values() for members in by_term.values() for i in members}
     return Plan(clauses, of_list, tuple(i for i, one in enumerate(clauses) if not is_about_order(one) and i not in placed),
@@ -110,6 +111,8 @@ def _support(found: Formula) -> frozenset[int] | None:
 
 
 def _rule(rule: Rule, number: dict[Clause, int], conclusions: list[tuple[str, Formula]]) -> RulePlan:
+    start = len(conclusions)
+
     def conclude(name: str, question: Question) -> int:
         conclusions.append((name, formula(question, number)))
         return len(conclusions) - 1
@@ -126,7 +129,9 @@ def _rule(rule: Rule, number: dict[Clause, int], conclusions: list[tuple[str, Fo
             levels.append(LevelPlan((base,), (question,)))
         else:
             levels.append(LevelPlan((conclude(f"{rule.id}, level {place}", level.when), base), (level.when,)))
-    return RulePlan(rule, formula(rule.applies_when, number), met, tuple(levels))
+    applies, span = formula(rule.applies_when, number), range(start, len(conclusions))
+    read = tuple(sorted({clause for found in (applies, *(conclusions[index][1] for index in span)) for clause in logic.clauses(found)}))
+    return RulePlan(rule, applies, met, tuple(levels), span, read, itemgetter(*read))
 
 
 def formula(question: Question, number: dict[Clause, int]) -> Formula:
