@@ -18,7 +18,7 @@ from cds.terms.model import Term
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The verdicts for one order, the clause answers behind them, and how the two evaluators stood to each other."""
+    """The verdicts for one order (or one dosage of it), the clause answers behind them, and how the two evaluators stood to each other."""
 
     order: Order
     verdicts: tuple[Verdict, ...]
@@ -28,11 +28,11 @@ class Evaluation:
 
 
 def evaluate(plan: Plan, facts: PatientFacts, inference: Inference | None, terms: dict[str, Term]) -> tuple[Evaluation, ...]:
-    """One evaluation per order, in the order of the request; none when no order is in scope."""
+    """One evaluation per order and dosage, in the order of the request; none when no order is in scope."""
     if not facts.orders:
         return ()
     of_patient = _patient_answers(plan, facts, terms)
-    return tuple(_for_order(plan, facts, order, of_patient, inference, terms) for order in facts.orders)
+    return tuple(_for_order(plan, facts, one, of_patient, inference, terms) for order in facts.orders for one in order.dosages())
 
 
 def _patient_answers(plan: Plan, facts: PatientFacts, terms: dict[str, Term]) -> list[Answer]:
