@@ -86,7 +86,7 @@ def start_of(window: Quantity, now: datetime, zone: tzinfo) -> datetime:
     """
     if window.unit in CALENDAR or window.unit.rstrip("s") in ("month", "year"):
         return datetime.combine(days_before(now.astimezone(zone).date(), window), time.min, zone)
-    return now - timedelta(seconds=float(window.value * 3600))
+    return now - timedelta(seconds=window.value.numerator * 3600 / window.value.denominator)
 
 
 def since(when: Moment, start: datetime, now: datetime) -> Within:

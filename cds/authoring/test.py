@@ -41,7 +41,7 @@ def _table(found: Checked, tried: Sequence[Tried]) -> Table:
     for each in tried:
         rule = each.rule
         mine = [one for one in found.outcomes if one.rule.id == rule.id]
-        passed, noticed = sum(one.passed for one in mine), each.count - len(each.unnoticed) - len(each.accepted)
+        passed, noticed = sum(one.passed for one in mine), each.noticed
         shown = ", ".join(sorted({f"{one.answer} {one.show}".strip() for one in mine}))
         table.add_row(rule.id, rule.version, rule.status, Text(f"{passed} of {len(mine)}", "green" if passed == len(mine) else "red"),
                       Text(f"{noticed} of {each.count}", "red" if each.unnoticed else "green"), str(len(each.accepted)), shown)
