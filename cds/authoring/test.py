@@ -19,8 +19,9 @@ def test(folders: Sequence[Path]) -> int:
     console, progress = Console(), Console(stderr=True)
     found = check(folders, progress)
     errors = [one for one in found.problems if one.level == "error"]
-    tried = broken(found.book, found.outcomes, progress) if found.book is not None else []
-    about_breaks = sorted(one for each in tried for one in problems(each))
+    done = broken(found.book, found.outcomes, progress) if found.book is not None else []
+    about_breaks = sorted(one for each, examples in done for one in problems(each, examples))
+    tried = [each for each, _ in done]
     for one in (*errors, *about_breaks):
         print(one)
     if found.book is None:

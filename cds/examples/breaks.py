@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cds.examples.bench import Answers, Asked, Bench, same
-from cds.examples.run import passes
+from cds.examples.run import at_settings, passes
 from cds.facts.model import PatientFacts
+from cds.rulebook import Rulebook
 from cds.rulefile.breaks import Break, Neighbours, breaks
 from cds.rulefile.rule import AcceptedBreak, Example, Rule
 from cds.terms.model import Term
@@ -40,16 +41,27 @@ class Tried:
         return self.count - len(self.unnoticed) - len(self.accepted)
 
 
-def attempt(rule: Rule, cases: Sequence[Case], terms: dict[str, Term], neighbours: Neighbours) -> Tried:
+def attempt(rule: Rule, cases: Sequence[Case], book: Rulebook, neighbours: Neighbours) -> Tried:
     """Break a rule in every way and hold its examples against each break."""
     every = breaks(rule, neighbours)
-    left = unnoticed(rule, every, cases, terms)
-    names, quiet = tuple(one.name for one in every), {one.name for one in left}
+    names, quiet = tuple(one.name for one in every), _quiet(rule, every, cases, book, neighbours)
+    left = [one for one in every if one.name in quiet]
     entries = rule.accepted_breaks
     accepted = {one.name for one in entries}
     return Tried(rule, names, tuple(one for one in left if one.name not in accepted), tuple(one for one in entries if one.name in quiet),
                  tuple(one for one in entries if one.name not in names),
                  tuple(one for one in entries if one.name in names and one.name not in quiet))
+
+
+def _quiet(rule: Rule, every: Sequence[Break], cases: Sequence[Case], book: Rulebook, neighbours: Neighbours) -> set[str]:
+    """The names of breaks that leave every example as it is; where an example sets values, the rule is broken with those."""
+    quiet = {one.name for one in every}
+    for settings in dict.fromkeys(example.settings for example, _ in cases):
+        there = at_settings(rule, settings, book)
+        ways = [one for one in (breaks(there, neighbours) if settings else every) if one.name in quiet]
+        left = {one.name for one in unnoticed(there, ways, [case for case in cases if case[0].settings == settings], book.terms)}
+        quiet -= {one.name for one in ways} - left
+    return quiet
 
 
 def unnoticed(rule: Rule, breaks: Sequence[Break], cases: Iterable[Case], terms: dict[str, Term]) -> list[Break]:
