@@ -21,7 +21,7 @@ from cds.rulefile.problems import Place, Problem
 from cds.rulefile.rule import Ask, Clause, Example, Question, Rule, asks
 from cds.rulefile.source import Node
 
-MOST_CHARTS = 800  # tried for one break before the search ends
+MOST_CHARTS = 800
 Lines = tuple[Line, ...]
 Settings = tuple[tuple[str, Quantity], ...]
 
