@@ -256,24 +256,19 @@ class Inference:
         until = monotonic() + self._deadline
         values = self._constants.copy()
         awake = [clause for clause, answer in enumerate(answers) if answer]
-        reached = {plane: {clause for clause in awake if answers[clause] >= plane} for plane in self._planes(answers)}
+        reached = {plane: {clause for clause in awake if answers[clause] >= plane} for plane in (UNKNOWN, SOFT, YES)}
+        # Where no answer tells two planes apart, they are the same, and only the firmer one is asked.
+        apart = {UNKNOWN: reached[UNKNOWN] - reached[YES], SOFT: reached[SOFT] - reached[YES]}
         for number in sorted({*self._always, *chain.from_iterable(self._woken_by.get(clause, ()) for clause in awake)}):
             ruleset = self._rulesets[number]
             plane = ruleset.plane
-            if plane not in reached or not any(way <= reached[plane] for way in ruleset.ways):
+            if plane != YES and apart[plane].isdisjoint(ruleset.facts) or not any(way <= reached[plane] for way in ruleset.ways):
                 continue
             texts = [text for clause, each in ruleset.facts.items() if (text := each[answers[clause]])]
             for name in _session(self._engine, handles[number], ruleset.serves, texts, until):
                 for conclusion in ruleset.serves[name]:
                     values[conclusion] = max(values[conclusion], plane)
         return values
-
-    @staticmethod
-    def _planes(answers: Sequence[int]) -> tuple[int, ...]:
-        """The planes to ask: where no answer tells two of them apart they are the same, and the firmer one is asked."""
-        if SOFT in answers:
-            return UNKNOWN, SOFT, YES
-        return (UNKNOWN, YES) if UNKNOWN in answers else (YES,)
 
     def close(self) -> None:
         """Free the engine's rule sets, waiting for those in use; given-up ones stay, as deleting them is unsafe."""
