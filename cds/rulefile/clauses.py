@@ -112,9 +112,17 @@ def _head(verb: str, shape: Verb, node: Node, reader: Reader) -> Operand | None:
         return _comparison(verb, verb, value, shape, reader)
     if shape.head == "choice":
         return _choice(value, shape.choices, reader)
+    if shape.head == "rule":
+        return _rule(value, reader)
     if shape.head == "medications":
         return tuple(_term(child, "medication", reader) or "" for child in value.items) or _no_terms(value, reader)
     return _term(value, shape.head, reader)
+
+
+def _rule(value: Node, reader: Reader) -> str | None:
+    if not value.text:
+        reader.problem(value.place, "unknown-rule", "here stands the id of another rule", "Write it as `finding: theophylline`.")
+    return value.text or None
 
 
 def _no_terms(value: Node, reader: Reader) -> None:
