@@ -43,7 +43,13 @@ def explain(
     raise typer.Exit(command.explain(folders(rules), rule, case, instant(as_of)))
 
 
+def schema(kind: Annotated[str, typer.Argument(help="Kind of file: rule, terms, evidence, override-reasons, book, site or clients.")]) -> None:
+    """Print the JSON Schema of one kind of file, for editors."""
+    from cds.authoring import schema as command
+    raise typer.Exit(command.schema(kind))
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (lint, test, read, explain):
+    for command in (lint, test, read, explain, schema):
         app.command()(command)

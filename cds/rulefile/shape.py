@@ -31,6 +31,11 @@ _FORMS = {
 }
 
 
+def kinds() -> tuple[str, ...]:
+    """Every kind of file there is a schema for."""
+    return tuple(sorted(path.name.removesuffix(".schema.json") for path in _FOLDER.glob("*.schema.json")))
+
+
 @lru_cache(maxsize=8)
 def schema(kind: str) -> dict:
     """The JSON Schema of one kind of file, for example `rule`."""
@@ -83,7 +88,7 @@ def _problems(error: ValidationError, root: Node, kind: str) -> Iterator[Problem
     where = next((step for step in reversed(path) if isinstance(step, str)), f"the {kind}")
     if error.validator == "required":
         for key in error.validator_value:
-            if key not in here.mapping and not misspelt(key, here.mapping.keys() - error.schema["properties"].keys()):
+            if key not in here.mapping and not misspelt(key, here.mapping.keys() - error.schema.get("properties", {}).keys()):
                 yield Problem(here.place, "missing-key", f"{where} has no `{key}`", ADVICE.get(key, f"Add `{key}:`."))
     elif error.validator == "additionalProperties":
         known = error.schema["properties"]
