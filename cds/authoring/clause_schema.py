@@ -7,6 +7,7 @@ from cds.quantities import UNITS, quantity
 from cds.rulefile import language
 from cds.rulefile.clauses import COMPARED
 from cds.rulefile.language import EXTRA_WORDS, GROUPS, HOOKS, ROUTES, SEXES, VERBS, Verb
+from cds.rulefile.order import FIRST_STAYS
 
 NAME = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 _SETTING = "[a-z][a-z0-9_]*"
@@ -46,19 +47,19 @@ def chart_line() -> dict:
     """Any line of an example's chart, as `$defs/line`."""
     choices = {"by_route": ROUTES, "sex": SEXES, "at": HOOKS}
     return {"description": "One thing the record says.", "type": "object", "minProperties": 1, "anyOf": [
-        {"type": "object", "additionalProperties": False, "required": [verb],
+        {"$comment": FIRST_STAYS, "type": "object", "additionalProperties": False, "required": [verb],
          "properties": {word: {"enum": list(choices[word])} if word in choices else {"type": "string", "minLength": 1} for word in (verb, *words)}}
         for verb, words in WORDS.items()]}
 
 
 def _group(kind: str) -> dict:
-    return {"type": "object", "additionalProperties": False, "required": [kind],
+    return {"$comment": FIRST_STAYS, "type": "object", "additionalProperties": False, "required": [kind],
             "properties": {kind: {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/clause"}, "description": _SAID[kind]}, **_extra()}}
 
 
 def _verb(verb: str, shape: Verb) -> dict:
     words = {word: _word(verb, word, shape) for word in shape.words if word not in EXTRA_WORDS}
-    found = {"type": "object", "additionalProperties": False, "required": [verb, *shape.needs],
+    found = {"$comment": FIRST_STAYS, "type": "object", "additionalProperties": False, "required": [verb, *shape.needs],
              "properties": {verb: _said(verb, _head(verb, shape)), **words, **_extra()}}
     return found | {"dependentRequired": {"if_absent": ["because"]}} if "if_absent" in words else found
 
@@ -66,7 +67,7 @@ def _verb(verb: str, shape: Verb) -> dict:
 def _extra() -> dict:
     because = {"type": "string", "minLength": 1}
     exceptions = {"type": "array", "minItems": 1, "items": {"allOf": [{"$ref": "#/$defs/clause"}, {"required": ["because"]}]}}
-    return {"unless": _said("unless", exceptions), "because": _said("because", because)}
+    return {"because": _said("because", because), "unless": _said("unless", exceptions)}
 
 
 def _head(verb: str, shape: Verb) -> dict:
