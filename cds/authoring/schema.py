@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import sys
 from copy import deepcopy
+from functools import lru_cache
 from typing import Any
 
 import orjson
@@ -30,6 +31,7 @@ def kinds() -> tuple[str, ...]:
     return shape.kinds()
 
 
+@lru_cache
 def published(kind: str) -> dict:
     """The schema of one kind of file with every word spelled out; LookupError lists what there is."""
     if kind not in kinds():

@@ -9,6 +9,9 @@ from dataclasses import dataclass, field
 import yaml
 
 
+_COMMENT = re.compile(r"(?:^|(?<=\s))#[^\n]*")
+
+
 @dataclass(slots=True)
 class Entry:
     """A key with its value or an entry of a list; the root has neither key nor place.
@@ -44,9 +47,8 @@ def is_block(node: yaml.Node | None) -> bool:
 
 def entries(text: str, root: yaml.Node) -> Entry:
     """The entries of a parsed text; its line ends are `\\n`."""
-    dashes = iter([token.start_mark for token in yaml.scan(text, Loader=yaml.SafeLoader) if isinstance(token, yaml.BlockEntryToken)])
     top = Entry(root)
-    _grow(top, text, dashes)
+    _grow(top, text)
     flat = list(_flat(top))
     for start, comment in _comments(text, root):
         line = text.rfind("\n", 0, start) + 1
@@ -62,19 +64,29 @@ def entries(text: str, root: yaml.Node) -> Entry:
     return top
 
 
-def _grow(entry: Entry, text: str, dashes: Iterator[yaml.Mark]) -> None:
+def remarks(entry: Entry) -> Iterator[str]:
+    """Every comment at an entry and below it."""
+    yield from (one for one in (*entry.lead, *entry.tail, entry.note) if one)
+    for child in entry.children:
+        yield from remarks(child)
+
+
+def _grow(entry: Entry, text: str) -> None:
     node = entry.node
     if not is_block(node):
         return
+    end = node.start_mark.index
     for part in node.value:
         if isinstance(node, yaml.MappingNode):
             key, value = part
-            mark, written, name = key.start_mark, text[key.start_mark.index:key.end_mark.index], str(key.value)
+            index, written, name = key.start_mark.index, text[key.start_mark.index:key.end_mark.index], str(key.value)
         else:
-            value, mark, written, name = part, next(dashes), None, ""
-        child = Entry(value, written, name, mark.index, mark.column, entry, blank=_blank_above(text, mark.index))
+            value, written, name = part, None, ""
+            index = end + _COMMENT.sub(lambda found: " " * len(found[0]), text[end:value.start_mark.index]).rindex("-")
+        child = Entry(value, written, name, index, index - text.rfind("\n", 0, index) - 1, entry, blank=_blank_above(text, index))
         entry.children.append(child)
-        _grow(child, text, dashes)
+        _grow(child, text)
+        end = value.end_mark.index
 
 
 def _flat(entry: Entry) -> Iterator[Entry]:
@@ -87,7 +99,7 @@ def _comments(text: str, root: yaml.Node) -> Iterator[tuple[int, str]]:
     """Every comment with where it starts; those inside a scalar are text, those inside a flow list stay in it."""
     at = 0
     for start, end in [*sorted(_closed(root)), (len(text), len(text))]:
-        for found in re.finditer(r"(?:^|(?<=\s))#[^\n]*", text[at:start]):
+        for found in _COMMENT.finditer(text[at:start]):
             yield at + found.start(), found.group().rstrip()
         at = max(at, end)
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from cds.rulefile.comments import Entry, entries, is_block
+from cds.rulefile.comments import Entry, entries, is_block, remarks
 from cds.rulefile.order import Shapes, shapes
 from cds.rulefile.rewrap import flow, folded
 
@@ -19,6 +19,7 @@ SECTIONS = (("rule", "version", "status", "kind", "title"), ("effective", "revie
             ("met_when",), ("soft_evidence",), ("if_met", "if_not_met", "if_unknown", "replaces"), ("evidence",), ("hazards",), ("examples",))
 """The keys of a rule that stand together, with a blank line before each group; any other key stands alone."""
 _SECTION = {key: number for number, keys in enumerate(SECTIONS) for key in keys}
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _MODELINE = re.compile(r"# *yaml-language-server:")
 
 
@@ -32,16 +33,18 @@ def formatted(text: str, schema: Mapping[str, Any] | None, sections: bool = Fals
     WouldChange is raised where the result would not say the same, which is then a fault of this module.
     """
     text = text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}").replace("\r\n", "\n").replace("\r", "\n")
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
+    root = yaml.compose(text, Loader=_LOADER)
     if root is None or not is_block(root):
         return "\n".join(line.rstrip() for line in text.strip("\n").split("\n")) + "\n"
     top = entries(text, root)
+    noted = _words(top)
     header = _header(top)
     _arrange(top, shapes(schema) if schema is not None else None)
     writer = _Writer(text, sections)
     lines = writer.block(top, 0)
     result = "\n".join([*header, *([""] if header and lines else []), *lines]) + "\n"
-    if _said(yaml.compose(result, Loader=yaml.SafeLoader)) != _said(root) or _remarks(result) != _remarks(text):
+    again = yaml.compose(result, Loader=_LOADER)
+    if _said(again) != _said(root) or again is None or _words(entries(result, again)) != noted:
         raise WouldChange("the file cannot be laid out without changing what it says")
     return result
 
@@ -103,6 +106,8 @@ class _Writer:
         hoisted = [one for one in ([child.note] if child.note else []) + first.lead if one is not None]
         first.lead, first.blank, child.note = [], False, ""
         lines = self.block(child, indent + 2)
+        while not lines[0].strip() or lines[0].lstrip().startswith("#"):  # what stood behind or below the dashes of lists in lists
+            hoisted += [one for one in [lines.pop(0).strip()] if one]
         return [" " * indent + one for one in hoisted] + [f"{' ' * indent}- {lines[0][indent + 2:]}", *lines[1:]]
 
     def _under(self, head: str, child: Entry, indent: int) -> list[str]:
@@ -140,14 +145,6 @@ def _said(node: yaml.Node | None) -> object:
     return str(node.value).strip() if node is not None else ""
 
 
-def _remarks(text: str) -> list[str]:
-    """Every comment, in any order, as the words of all of them."""
-    root = yaml.compose(text, Loader=yaml.SafeLoader)
-    top = entries(text, root)
-    found: list[str] = []
-    todo = [top]
-    while todo:
-        entry = todo.pop()
-        found += [*(one for one in (*entry.lead, *entry.tail) if one), *([entry.note] if entry.note else [])]
-        todo += entry.children
-    return sorted(word for one in found for word in one.split())
+def _words(top: Entry) -> list[str]:
+    """The words of all comments, in any order."""
+    return sorted(word for one in remarks(top) for word in one.split())
