@@ -8,14 +8,16 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from cds.rulefile import shape, source
+from cds.rulefile import shape, source, together
 from cds.rulefile.check import Known, read_rule
+from cds.rulefile.findings import tie
 from cds.rulefile.language import FOLDERS
 from cds.rulefile.problems import Place, Problem, RulesRefused, did_you_mean
-from cds.rulefile.rule import Rule
+from cds.rulefile.rule import Example, Rule
 from cds.rulefile.source import Node
+from cds.terms.check import check_tables, check_terms
 from cds.terms.load import read_terms
-from cds.terms.model import Term
+from cds.terms.model import MEDICATION, Term
 from cds.terms.recognise import Recogniser
 
 
@@ -28,6 +30,7 @@ class Source:
     title: str
     year: str
     link: str
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,10 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class Rulebook:
-    """Everything read from the rule folders; `rules` holds those in force, `hash` covers every file."""
+    """Everything read from the rule folders; `rules` holds those in force, `hash` covers every file.
+
+    `unsound` holds the examples of rules that have errors; there are none in a rulebook that was loaded.
+    """
 
     book: Book
     hash: str
@@ -64,6 +70,7 @@ class Rulebook:
     reasons: dict[str, Reason]
     recogniser: Recogniser
     warnings: tuple[Problem, ...]
+    unsound: tuple[Example, ...] = ()
 
     @property
     def drugs(self) -> tuple[str, ...]:
@@ -92,21 +99,47 @@ def load(folders: Sequence[Path], today: date, drafts: bool = False) -> Rulebook
 
 
 def read(folders: Sequence[Path], today: date, problems: list[Problem], drafts: bool = False) -> Rulebook | None:
-    """Read everything, noting problems; None when there is nothing to return."""
+    """Read everything, noting problems; with errors only what is sound, None where nothing can be evaluated."""
     book = _book(folders[0], problems)
     terms, term_nodes = read_terms(folders, problems)
     sources, reasons = _sources(folders, problems), _reasons(folders, problems)
-    if not any((folder / "terms").is_dir() for folder in folders) or book is None:
-        return None
+    usable = check_tables(folders, problems) and not any(problem.level == "error" for problem in problems)
+    if usable:
+        check_terms(terms, term_nodes, folders, problems)
+        usable = not any(problem.level == "error" for problem in problems)
     known = Known({name: term.kind for name, term in terms.items()}, frozenset(sources), frozenset(reasons))
-    used: set[str] = {book.scope}
-    rules = [rule for path in _rule_files(folders, problems) if (rule := read_rule(path, known, problems, used)) is not None]
+    used: set[str] = {book.scope} if book else set()
+    unsound: list[Example] = []
+    paths = _rule_files(folders, problems)
+    alone = [rule for path in paths if (rule := read_rule(path, known, problems, used, unsound)) is not None]
     _stray_files(folders, problems)
-    _check_together(rules, book, terms, term_nodes, used, problems)
-    if any(problem.level == "error" for problem in problems):
+    ids = {path.stem for path in paths}
+    rules = tie(alone, ids, problems)
+    unsound += [example for rule in alone if rule.id not in {one.id for one in rules} for example in rule.examples]
+    together.check_rules(alone, ids, today, problems)
+    _check_scope(folders[0], book, terms, problems)
+    problems[:] = _without_noise(problems)
+    if not any(problem.level == "error" for problem in problems):
+        _unused_terms(terms, term_nodes, used, problems)
+        together.check_sources({name: source.place for name, source in sources.items()}, rules, problems)
+    if not usable or book is None or book.scope not in terms:
         return None
     in_force = tuple(sorted((rule for rule in rules if is_in_force(rule, today, drafts)), key=lambda rule: rule.id))
-    return Rulebook(book, content_hash(folders), in_force, terms, sources, reasons, Recogniser(terms, folders), tuple(problems))
+    return Rulebook(book, content_hash(folders), in_force, terms, sources, reasons, Recogniser(terms, folders), tuple(problems), tuple(unsound))
+
+
+_NAMED_BY_RULES = {"terms": "unknown-term", "evidence.yaml": "unknown-source", "override-reasons.yaml": "no-such-override-reason"}
+
+
+def _without_noise(problems: Iterable[Problem]) -> list[Problem]:
+    """The problems without those that only follow from others: what a broken file holds is not missed in the rules that name it."""
+    def of(one: Problem) -> str | None:
+        path = one.place.path
+        return _NAMED_BY_RULES.get("terms" if "terms" in (path.parent.name, path.parent.parent.name) else path.name)
+
+    found = list(problems)
+    follows = {of(one) for one in found if one.level == "error"}
+    return [one for one in found if one.name not in follows or of(one)]
 
 
 def is_in_force(rule: Rule, today: date, drafts: bool = False) -> bool:
@@ -151,7 +184,7 @@ def _stray_files(folders: Sequence[Path], problems: list[Problem]) -> None:
 
 def _book(folder: Path, problems: list[Problem]) -> Book | None:
     path = folder / "book.yaml"
-    if not path.exists():
+    if not path.exists() and not path.is_symlink():
         problems.append(Problem(Place(path), "missing-key", "there is no book.yaml in this folder", "Point --rules at a rulebook folder."))
         return None
     node = source.read(path, problems)
@@ -162,24 +195,23 @@ def _book(folder: Path, problems: list[Problem]) -> Book | None:
 
 
 def _sources(folders: Sequence[Path], problems: list[Problem]) -> dict[str, Source]:
-    return {name: Source(name, _text(node, "label"), _text(node, "title"), _text(node, "year"), _text(node, "link"))
-            for name, node in _entries(folders, "evidence.yaml", "evidence", problems)}
+    return {name: Source(name, _text(node, "label"), _text(node, "title"), _text(node, "year"), _text(node, "link"), place)
+            for name, node, place in _entries(folders, "evidence.yaml", "evidence", problems)}
 
 
 def _reasons(folders: Sequence[Path], problems: list[Problem]) -> dict[str, Reason]:
     system = "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"
     own = "https://ketamine-cds.org/override-reason"
     return {name: Reason(name, _text(node, "text"), _text(node, "hl7") or name, system if node.get("hl7") else own)
-            for name, node in _entries(folders, "override-reasons.yaml", "override-reasons", problems)}
+            for name, node, _ in _entries(folders, "override-reasons.yaml", "override-reasons", problems)}
 
 
-def _entries(folders: Sequence[Path], file: str, kind: str, problems: list[Problem]) -> list[tuple[str, Node]]:
-    found: list[tuple[str, Node]] = []
+def _entries(folders: Sequence[Path], file: str, kind: str, problems: list[Problem]) -> list[tuple[str, Node, Place]]:
+    found: list[tuple[str, Node, Place]] = []
     for folder in folders:
-        if (folder / file).exists():
+        if (folder / file).exists() or (folder / file).is_symlink():
             root = source.read(folder / file, problems)
-            if root is not None and shape.check(kind, root, problems):
-                found += root.mapping.items()
+            found += [(name, node, root.key_place(name)) for name, node in shape.sound(kind, root, problems).items()] if root is not None else []
     return found
 
 
@@ -188,17 +220,15 @@ def _text(node: Node, key: str) -> str:
     return found.text if found else ""
 
 
-def _check_together(rules: list[Rule], book: Book, terms: dict[str, Term], nodes: dict[str, Node], used: set[str],
-                    problems: list[Problem]) -> None:
-    ids = {rule.id for rule in rules}
-    if book.scope not in terms:
-        problems.append(Problem(Place(Path("book.yaml")), "unknown-term", f"the scope `{book.scope}` is not a term",
-                                did_you_mean(book.scope, terms, "Name a medication term.")))
-    for rule in rules:
-        for entry in (rule.node.get("replaces") or Node([], rule.node.place)).items:
-            if entry.text not in ids:
-                problems.append(Problem(entry.place, "unknown-rule", f"`{entry.text}` is not a rule of this rulebook",
-                                        did_you_mean(entry.text, ids, "Name another rule, or delete the line.")))
+def _check_scope(folder: Path, book: Book | None, terms: dict[str, Term], problems: list[Problem]) -> None:
+    if book is not None and (book.scope not in terms or terms[book.scope].kind != MEDICATION):
+        node = source.read(folder / "book.yaml", [])
+        place = node.mapping["scope"].place if node is not None else Place(folder / "book.yaml")
+        problems.append(Problem(place, "unknown-term", f"the scope `{book.scope}` is not a medication term",
+                                did_you_mean(book.scope, [name for name, term in terms.items() if term.kind == MEDICATION], "Name a medication term.")))
+
+
+def _unused_terms(terms: dict[str, Term], nodes: dict[str, Node], used: set[str], problems: list[Problem]) -> None:
     todo = list(used)
     while todo:
         name = todo.pop()
@@ -206,5 +236,5 @@ def _check_together(rules: list[Rule], book: Book, terms: dict[str, Term], nodes
         used |= fresh
         todo += fresh
     for name, node in nodes.items():
-        if name not in used and not any(problem.level == "error" for problem in problems):
+        if name not in used:
             problems.append(Problem(node.place, "unused-term", f"no rule uses the term `{name}`", "Use it in a rule, or delete it.", "warning"))

@@ -7,157 +7,20 @@ writes them anew, for reading before they are kept.
 from __future__ import annotations
 
 import ast
-import io
 import os
-import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import orjson
 import pytest
-from rich.console import Console
+from linter_cases import CASES, SPARE, WEIGHT, M, R
+from small_rulebook import broken, edit, errors, problems, shipped  # noqa: F401 (fixtures)
 
-from cds import rulebook
-from cds.authoring.check import check
 from cds.authoring.lint import lint
-from cds.rulefile.problems import Problem
 
 HOME = Path(__file__).resolve().parent
 EXPECTED = HOME / "linter"
-R, B, E, O = "interactions/theophylline.yaml", "book.yaml", "evidence.yaml", "override-reasons.yaml"
-M, C, S = "terms/medications.yaml", "terms/conditions.yaml", "terms/snomed/conditions.yaml"
-TERMS = {"ketamine", "esketamine", "any-ketamine", "xanthines", "dyphylline", "theophylline-clearance-inhibitors",
-         "liver-disease", "liver-severe", "heart-failure"}
-WEIGHT = """body-weight:
-  says: body weight
-  kind: measurement
-  version: 2026-11-23
-  provenance: a test
-  licence: loinc
-  includes:
-    loinc: ["29463-8 Body weight"]
-"""
-BY_TEST = {"break-not-noticed", "unknown-break", "break-noticed", "too-many-accepted"}  # of `cds test`: tests/test_breaks.py
-SOURCES = {"fda-ketalar", "no-ketanest", "chest-1978", "mims-ketamine"}
-HOOKS = "hooks: [patient-view, order-select, order-sign]"
-SPARE = "  spare:\n    is: 1 day\n    site_may_use: 1 day to 2 days\n    what: x\n"
-COPY = WEIGHT.replace("body-weight", "xanthines").replace("measurement", "medication").replace("29463-8", "29463-7")
-
-# problem, case, file, text of the shipped file, what stands there instead ("": at its end; None: the whole file)
-CASES = [
-    ("yaml-syntax", "expected", R, "title: Theophylline or", "title: Theophylline: or"),
-    ("yaml-syntax", "tab", R, "  from: 2024-01-01", "\tfrom: 2024-01-01"),
-    ("yaml-syntax", "quote", R, '(seizures)."', '(seizures).'),
-    ("yaml-syntax", "two-documents", R, "why: >", "---\nwhy: >"),
-    ("yaml-syntax", "nested", R, HOOKS, "hooks: " + "[" * 31 + "order-sign" + "]" * 31),
-    ("duplicate-key", "expected", R, "version: 1.0.0", "version: 1.0.0\nversion: 1.0.1"),
-    ("duplicate-key", "term", C, "", COPY),
-    ("fancy-yaml", "expected", R, "    is: 3 days", "    is: &days 3 days"),
-    ("fancy-yaml", "alias", R, "    at: results\n    says: Theophylline half", "    at: &at results\n    says: *at #"),
-    ("fancy-yaml", "tag", R, "version: 1.0.0", "version: !!str 1.0.0"),
-    ("fancy-yaml", "key", R, "hooks: [", "? [hooks]\n: x\nhooks: ["),
-    ("empty-file", "expected", R, None, ""),
-    ("missing-key", "expected", R, "if_unknown: not-checked\n", ""),
-    ("missing-key", "review", R, "review: pending\n", ""),
-    ("missing-key", "last-level", R, "  - show: warning\n", "  - show: info\n    summary: x\n  - show: warning\n"),
-    ("missing-key", "verb", R, "    - taking: dyphylline\n      or_stopped_within: washout",
-     "    - taking_classes: [xanthines, dyphylline]"),
-    ("missing-key", "group", R, "applies_when:\n  ordering: any-ketamine", "applies_when:\n  any: []"),
-    ("missing-key", "unless", R, "  ordering: any-ketamine\n", "  ordering: any-ketamine\n  unless: []\n"),
-    ("missing-key", "chart", R, "        stopped: 3 days ago\n", ""),
-    ("unknown-key", "expected", R, "review: pending", "reviewed: pending"),
-    ("unknown-key", "last-level", R, "  - show: warning\n", "  - when:\n      taking: xanthines\n    show: warning\n"),
-    ("key-order", "expected", R, "if_not_met: nothing\nif_unknown: not-checked",
-     "if_unknown: not-checked\nif_not_met: nothing"),
-    ("not-a-choice", "expected", R, "status: active", "status: activ"),
-    ("not-a-choice", "clause", R, "  ordering: any-ketamine", "  ordering: any-ketamine\n  by_route: intravenos"),
-    ("not-a-choice", "chart", R, "        status: on hold", "        status: held"),
-    ("bad-form", "expected", R, "version: 1.0.0", "version: 1.0"),
-    ("bad-form", "list", R, HOOKS, "hooks: order-sign"),
-    ("bad-form", "empty", R, HOOKS, "hooks: []"),
-    ("bad-form", "day", R, "  from: 2024-01-01", "  from: 1 Jan 2024"),
-    ("too-long", "expected", R, "title: Theophylline", "title: " + "Theophylline and " * 8),
-    ("name-differs-from-file", "expected", R, "rule: theophylline", "rule: theophyllin"),
-    ("name-differs-from-file", "folder", R, "kind: interaction", "kind: dosing"),
-    ("unknown-term", "expected", R, "has: heart-failure", "has: heart-failur"),
-    ("unknown-term", "kind", R, "has: heart-failure", "has: xanthines"),
-    ("unknown-term", "list", R, "    - taking: dyphylline\n      or_stopped_within: washout",
-     "    - taking_classes: dyphylline\n      at_least: 2 classes"),
-    ("unknown-term", "included", M, "terms: [ketamine, esketamine]", "terms: [ketamine, esketamin]"),
-    ("unknown-term", "chart", R, "      - taking: aminophylline", "      - taking: wonderdrug"),
-    ("unused-term", "expected", M, "", WEIGHT.replace("29463-8", "29463-7")),
-    ("unknown-verb", "expected", R, "- has: heart-failure", "- hass: heart-failure"),
-    ("unknown-verb", "text", R, "- has: heart-failure", "- heart failure"),
-    ("unknown-word", "expected", R, "has: heart-failure", "has: heart-failure\n              withn: 3 days"),
-    ("unknown-word", "group", R, "applies_when:\n  ordering", "applies_when:\n  all: [at: order-sign]\n  ordering"),
-    ("no-comparison", "expected", R, "has: liver-severe", "age: 65 years"),
-    ("no-comparison", "choices", R, "has: liver-severe", "order_dose: 65 mg"),
-    ("bad-amount", "expected", R, "or_stopped_within: slow_washout", "or_stopped_within: 7days and more"),
-    ("bad-amount", "setting", R, "hooks: [", SPARE.replace("1 day\n", "one day\n") + "hooks: ["),
-    ("bad-amount", "chart", R, "stopped: 3 days ago", "stopped: yesterday"),
-    ("wrong-unit", "expected", R, "or_stopped_within: slow_washout", "or_stopped_within: 7 mg"),
-    ("wrong-unit", "setting", R, "hooks: [", SPARE.replace("1 day\n", "1 mg\n") + "hooks: ["),
-    ("wrong-unit", "chart", R, "stopped: 3 days ago", "stopped: 3 mg ago"),
-    ("unknown-setting", "expected", R, "or_stopped_within: slow_washout", "or_stopped_within: slow_wash"),
-    ("unknown-setting", "summary", R, '"Dyphylline on list:', '"Dyphylline {wash_out} on list:'),
-    ("unused-setting", "expected", R, "hooks: [", SPARE + "hooks: ["),
-    ("setting-outside-range", "expected", R, "    is: 3 days", "    is: 2 days"),
-    ("exception-without-because", "expected", R, "  ordering: any-ketamine\n",
-     "  ordering: any-ketamine\n  unless:\n    - taking: dyphylline\n"),
-    ("exception-without-because", "absent", R, "has: liver-severe", "age: above 65 years\n              if_absent: no"),
-    ("unknown-source", "expected", R, "source: chest-1978", "source: chest-1987"),
-    ("no-such-override-reason", "expected", R, "[theophylline-stopped,", "[theophyline-stopped,"),
-    ("retired-without-until", "expected", R, "status: active", "status: retired"),
-    ("unknown-chart-word", "expected", R, "      - taking: aminophylline", "      - takes: aminophylline"),
-    ("unknown-chart-word", "further", R, "stopped: 3 days ago", "stopped: 3 days ago\n        ended: now"),
-    ("example-fails", "expected", R, "or_stopped_within: slow_washout", "or_stopped_within: 30 days"),
-    ("answer-without-example", "expected", R, "      - taking: theophylline\n    expect: does not apply",
-     "      - ordering: ketamine\n      - taking: theophylline\n    expect: met critical"),
-    ("unknown-rule", "expected", R, "\nevidence:\n", "\nreplaces: [theophyline]\nevidence:\n"),
-    ("code-unknown", "expected", S, "27405005", "27405006"),
-    ("code-unknown", "loinc", M, "", WEIGHT),
-]
-
-
-def trimmed(text: str, keep: set[str]) -> str:
-    """The top-level entries of a term file whose names are kept."""
-    return "".join(block for block in re.split(r"(?m)^(?=[a-z][a-z0-9-]*:$)", text) if block.split(":")[0] in keep)
-
-
-@pytest.fixture(scope="module")
-def shipped(tmp_path_factory):
-    """A small whole rulebook cut from the shipped one: the theophylline rule with what it uses."""
-    folder, source = tmp_path_factory.mktemp("shipped") / "rules", rulebook.shipped()
-    for name in (R, B, O, "terms/ingredients.csv", "terms/names.csv", "terms/products.csv"):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(source / name, folder / name)
-    for name, keep in ((M, TERMS), (C, TERMS), (S, {"sleep-disordered-breathing"}), (E, SOURCES)):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(trimmed((source / name).read_text("utf-8"), keep), "utf-8")
-    return folder
-
-
-@pytest.fixture
-def broken(shipped, tmp_path):
-    """The small rulebook, to be broken."""
-    return Path(shutil.copytree(shipped, tmp_path / "rules"))
-
-
-def edit(folder: Path, file: str, old: str | None, new: str) -> None:
-    path = folder / file
-    text = path.read_text("utf-8")
-    assert old is None or old in text, f"{file} holds no `{old}`"
-    path.write_text(text.replace(old, new, 1) if old else new if old is None else text + new, "utf-8")
-
-
-def problems(folder: Path) -> tuple[Problem, ...]:
-    return check([folder], Console(file=io.StringIO())).problems
-
-
-def errors(folder: Path) -> list[str]:
-    return [one.name for one in problems(folder) if one.level == "error"]
 
 
 def emitted() -> set[str]:
@@ -170,6 +33,9 @@ def emitted() -> set[str]:
                 choices = [name.body, name.orelse] if isinstance(name, ast.IfExp) else [name]
                 found |= {one.value for one in choices if isinstance(one, ast.Constant)}
     return found
+
+
+BY_TEST = {"break-not-noticed", "unknown-break", "break-noticed", "too-many-accepted"}  # of `cds test`: tests/test_breaks.py
 
 
 def test_every_problem_the_code_can_name_has_a_broken_file():
@@ -247,7 +113,7 @@ def test_a_rule_file_that_would_never_run_is_named(broken, name):
     (lambda data: b"", ["empty-file"], 1), (lambda data: b"# nothing but words\n", ["empty-file"], 1),
     (lambda data: data.replace(b"Theophylline and", b"Th\xe9ophylline and"), ["yaml-syntax"], 12),
     (lambda data: data.decode().encode("utf-16"), ["yaml-syntax"], 1),
-    (lambda data: data.replace(b"title", b"ti\0tle"), ["yaml-syntax"], 1),
+    (lambda data: data.replace(b"title", b"ti\0tle"), ["yaml-syntax"], 5),
     (lambda data: data + b"#" * 1_000_001, ["too-long"], 1), (lambda data: b"- a\n", ["bad-form"], 1),
     (lambda data: b"x: " + b"[" * 900 + b"]" * 900, ["yaml-syntax"], 1)],
     ids=["BOM", "CRLF", "empty", "comment", "not-UTF-8", "UTF-16", "NUL", "over-1-MB", "list", "very-deep"])

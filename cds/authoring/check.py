@@ -11,9 +11,11 @@ from rich.progress import Progress
 
 from cds import clock, rulebook
 from cds.engine.durable import CompileLimit
+from cds.examples import chart
 from cds.examples.run import Outcome, run, uncovered
 from cds.rulebook import Rulebook
 from cds.rulefile.problems import Problem
+from cds.rulefile.together import contradicting
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ def check(folders: Sequence[Path], console: Console) -> Checked:
     book = rulebook.read(folders, clock.now().date(), problems, drafts=True)
     if book is None:
         return Checked(None, tuple(sorted(set(problems))), ())
+    for example in book.unsound:
+        chart.facts(example, book.recogniser, book.terms, book.book.scope, problems)
     outcomes: list[Outcome] = []
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         for rule in progress.track(book.rules, description="Examples"):
@@ -40,7 +44,8 @@ def check(folders: Sequence[Path], console: Console) -> Checked:
                 problems.append(Problem(rule.node.key_place("met_when"), "too-long", str(limit), "Split the rule into smaller rules."))
                 continue
             outcomes += mine
-            problems += [one.problem() for one in mine if not one.passed]
-            if rule.status == "active":
+            at_odds = contradicting(rule, problems)
+            problems += [one.problem() for one in mine if not one.passed and one.example not in at_odds]
+            if rule.status == "active" and len(mine) == len(rule.examples):
                 problems += uncovered(rule, mine)
     return Checked(book, tuple(sorted(set(problems))), tuple(outcomes))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
@@ -43,7 +44,23 @@ def explain(
     raise typer.Exit(command.explain(folders(rules), rule, case, instant(as_of)))
 
 
+def fmt(
+    files: Annotated[Optional[list[Path]], typer.Argument(metavar="[FILE]...", help="Files or folders; the whole rulebook when left out.")] = None,
+    check: Annotated[bool, typer.Option("--check", help="Change nothing; end with 1 when a file would change.")] = False,
+    rules: RulesOption = None,
+) -> None:
+    """Lay out rule files alike: one order of keys, comments where they belong. What a file says never changes."""
+    from cds.authoring import fmt as command
+    raise typer.Exit(command.fmt(() if files else folders(rules), tuple(files or ()), check))
+
+
+def schema(kind: Annotated[str, typer.Argument(help="Kind of file: rule, terms, evidence, override-reasons, book, site or clients.")]) -> None:
+    """Print the JSON Schema of one kind of file, for editors."""
+    from cds.authoring import schema as command
+    raise typer.Exit(command.schema(kind))
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (lint, test, read, explain):
+    for command in (lint, test, read, explain, fmt, schema):
         app.command()(command)

@@ -143,6 +143,8 @@ def _rule(rule: Rule, number: dict[Clause, int], conclusions: list[tuple[str, Fo
 def formula(question: Question, number: dict[Clause, int]) -> Formula:
     """A question as a formula; clauses seen for the first time get the next number."""
     if isinstance(question, Ask):
+        if question.clause.verb == "finding":
+            raise LookupError(f"`finding: {question.clause.head}` stands for no rule yet; a rulebook ties it to one (findings.tie)")
         found: Formula = Literal(number.setdefault(question.clause, len(number)))
     else:
         parts = tuple(formula(part, number) for part in question.parts)
@@ -156,4 +158,6 @@ def keeping(question: Question) -> Question:
     unless = tuple(Exempt(keeping(exempt.question), exempt.because) for exempt in question.unless)
     if isinstance(question, Ask):
         return replace(question, clause=replace(question.clause, keeps=True), unless=unless)
+    if question.finding:
+        return replace(question, unless=unless)  # another rule decides itself what counts in full
     return replace(question, parts=tuple(keeping(part) for part in question.parts), unless=unless)

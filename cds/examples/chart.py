@@ -247,3 +247,7 @@ def _whole_day(when: datetime) -> Moment:
 def _ref(line: Node) -> str:
     return f"line/{line.place.line}"
 
+
+
+WORDS = _WORDS
+"""The words that start a chart line, each with those that may follow it."""

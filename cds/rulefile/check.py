@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
+from jsonschema.exceptions import ValidationError
+
 from cds.quantities import Quantity, quantity
 from cds.rulefile import shape, source
 from cds.rulefile.clauses import Reader, question
 from cds.rulefile.language import FOLDERS
-from cds.rulefile.problems import Problem, did_you_mean
+from cds.rulefile.mend import mended
+from cds.rulefile.problems import Problem, did_you_mean, misspelt
 from cds.rulefile.rule import AcceptedBreak, Citation, Example, Level, Message, NotChecked, Rule, Setting
 from cds.rulefile.source import Node
 
@@ -28,8 +31,8 @@ class Known:
     override_reasons: frozenset[str]
 
 
-def read_rule(path: Path, known: Known, problems: list[Problem], used_terms: set[str]) -> Rule | None:
-    """Read and check one rule file; None when an error was noted."""
+def read_rule(path: Path, known: Known, problems: list[Problem], used_terms: set[str], unsound: list[Example] | None = None) -> Rule | None:
+    """Read and check one rule file; None when an error was noted, and then `unsound` gets its examples, whose charts can still be checked."""
     before = len(problems)
     node = source.read(path, problems)
     if node is None:
@@ -37,11 +40,33 @@ def read_rule(path: Path, known: Known, problems: list[Problem], used_terms: set
     if not node.mapping:
         problems.append(Problem(node.place, "bad-form", "a rule file is a list of keys", "Start with `rule:`."))
         return None
-    if not shape.check("rule", node, problems):
+    departures = shape.departures("rule", node, problems)
+    _key_order(node, problems)
+    whole = _mended(node, departures) if departures else node
+    if whole is None:
         return None
-    _identity(node, path, problems)
-    rule = build(node, known, problems, used_terms)
-    return rule if not any(p.level == "error" for p in problems[before:]) else None
+    _identity(whole, node, path, problems)
+    rule = build(whole, known, problems, used_terms) if not departures else _rest(whole, node, known, problems, used_terms)
+    if not any(p.level == "error" for p in problems[before:]):
+        return rule
+    if unsound is not None:
+        unsound += [_example(entry) for entry in whole.mapping["examples"].items]
+    return None
+
+
+def _mended(node: Node, departures: list[ValidationError]) -> Node | None:
+    found = mended(node, departures)
+    return found if found is not None and not shape.departures("rule", found, []) else None
+
+
+def _rest(whole: Node, written: Node, known: Known, problems: list[Problem], used_terms: set[str]) -> None:
+    """Check what is left of a rule beside its departures; what only follows from these is not told."""
+    told: list[Problem] = []
+    build(whole, known, told, used_terms)
+    lost = written.mapping.keys() - whole.mapping.keys()
+    follows = {"unused-setting"} | ({"unknown-setting"} if "settings" in lost else set())
+    follows |= {"missing-key"} if any(misspelt(key, lost) for key in ("effective", "review")) else set()
+    problems += [one for one in told if one.name not in follows]
 
 
 def build(node: Node, known: Known, problems: list[Problem], used_terms: set[str],
@@ -49,7 +74,8 @@ def build(node: Node, known: Known, problems: list[Problem], used_terms: set[str
     """A rule from a file of the right shape; `settings` replaces values, as a site does."""
     before = len(problems)
     own = _settings(node, problems, settings or {})
-    named = frozenset((node.get("settings") or Node({}, node.place)).mapping)
+    listed = node.get("settings") or Node({}, node.place)
+    named = frozenset((*listed.mapping, *listed.keys))  # also those left out because their own shape is wrong
     reader = Reader(known.term_kinds, own, problems, named_settings=named)
     keeps = node.get("soft_evidence") is not None
     if_not_met, if_unknown = _message_or_none(node.mapping["if_not_met"], reader), _if_unknown(node.mapping["if_unknown"], reader)
@@ -78,20 +104,24 @@ def build(node: Node, known: Known, problems: list[Problem], used_terms: set[str
                               for entry in (node.get("accepted_breaks") or Node([], node.place)).items))
 
 
-def _identity(node: Node, path: Path, problems: list[Problem]) -> None:
+def _identity(node: Node, written: Node, path: Path, problems: list[Problem]) -> None:
     name, kind = node.mapping["rule"], node.mapping["kind"]
-    if name.text != path.stem:
+    if name.text != path.stem and name is written.get("rule"):
         problems.append(Problem(name.place, "name-differs-from-file", f"the file is `{path.name}` but the rule is `{name.text}`",
                                 f"Rename the file to `{name.text}.yaml`, or the rule to `{path.stem}`."))
     expected = FOLDERS.get(path.parent.name)
-    if expected is not None and kind.text != expected:
+    if expected is not None and kind.text != expected and kind is written.get("kind"):
         problems.append(Problem(kind.place, "name-differs-from-file", f"the folder is `{path.parent.name}` but the kind is `{kind.text}`",
                                 f"Move the file, or write `kind: {expected}`."))
-    order = [key for key in shape.schema("rule")["properties"] if key in node.mapping]
-    for found, wanted in zip(node.mapping, order, strict=True):
+
+
+def _key_order(node: Node, problems: list[Problem]) -> None:
+    known = shape.schema("rule")["properties"]
+    order = [key for key in known if key in node.mapping]
+    for found, wanted in zip([key for key in node.mapping if key in known], order, strict=True):
         if found != wanted:
             problems.append(Problem(node.key_place(found), "key-order", f"`{found}` stands where `{wanted}` belongs",
-                                    "Every rule reads in the same order; move the key."))
+                                    "Every rule reads in the same order; run `cds fmt`."))
             break
 
 
@@ -190,6 +220,10 @@ def _impossible_days(node: Node, problems: list[Problem]) -> None:
                     date.fromisoformat(child.text)
                 except ValueError:
                     problems.append(Problem(child.place, "bad-form", f"`{child.text}` is a day no calendar holds", "Check the month and the day."))
+    for part, first, last in (("effective", "from", "until"), ("review", "on", "due")):
+        start, end = ((node.get(part) or Node({}, node.place)).get(key) for key in (first, last))
+        if start is not None and end is not None and end.text < start.text:
+            problems.append(Problem(end.place, "bad-form", f"`{last}` {end.text} lies before `{first}` {start.text}", "Check both days."))
 
 
 def _message(node: Node, reader: Reader) -> Message:

@@ -14,7 +14,8 @@ from cds.rulefile.source import Node
 
 _PHRASE = re.compile(r"(above|below|at least|at most) (.+)")
 _HOW = "Write `above`, `below`, `at least` or `at most`, then an amount or the name of a setting."
-_COMPARED = {"taking_classes": ("at_least",), "taking": ("daily_dose",), "measured": ("is",)}
+COMPARED = {"taking_classes": ("at_least",), "taking": ("daily_dose",), "measured": ("is",)}
+"""The words of a verb that take a comparison and not a bare amount."""
 
 
 @dataclass(slots=True)
@@ -75,7 +76,8 @@ def _ask(verb: str, node: Node, reader: Reader, keeps: bool) -> Ask | None:
     for word in shape.needs:
         if word not in node.mapping:
             reader.problem(node.key_place(verb), "missing-key", f"`{verb}` has no `{word}`", f"Add `{word}:`.")
-    if "if_absent" in node.mapping and "because" not in node.mapping:
+    because = node.get("because")
+    if "if_absent" in node.mapping and (because is None or not because.text):
         reader.problem(node.key_place("if_absent"), "exception-without-because", "`if_absent` has no `because`",
                        "Say why a missing value may count as no: `because: …`.")
     head = _head(verb, shape, node, reader)
@@ -112,9 +114,17 @@ def _head(verb: str, shape: Verb, node: Node, reader: Reader) -> Operand | None:
         return _comparison(verb, verb, value, shape, reader)
     if shape.head == "choice":
         return _choice(value, shape.choices, reader)
+    if shape.head == "rule":
+        return _rule(value, reader)
     if shape.head == "medications":
         return tuple(_term(child, "medication", reader) or "" for child in value.items) or _no_terms(value, reader)
     return _term(value, shape.head, reader)
+
+
+def _rule(value: Node, reader: Reader) -> str | None:
+    if not value.text:
+        reader.problem(value.place, "unknown-rule", "here stands the id of another rule", "Write it as `finding: theophylline`.")
+    return value.text or None
 
 
 def _no_terms(value: Node, reader: Reader) -> None:
@@ -134,7 +144,7 @@ def _word(verb: str, word: str, shape: Verb, node: Node, reader: Reader) -> Oper
     if word == "at_least":
         amount = _amount(verb, word, value, value.text, shape, reader)
         return Comparison("at least", amount) if amount else None
-    if word in _COMPARED.get(verb, ()):
+    if word in COMPARED.get(verb, ()):
         return _comparison(verb, word, value, shape, reader)
     return _amount(verb, word, value, value.text, shape, reader)
 

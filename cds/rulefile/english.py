@@ -54,7 +54,9 @@ def _message(message: Message, depth: int) -> list[str]:
 def bullets(question: Question, says: Says, depth: int) -> list[str]:
     """A question as bullets, one per clause, deeper for groups."""
     indent = "  " * depth
-    if isinstance(question, Group):
+    if isinstance(question, Group) and question.finding:
+        lines = [f"{indent}- the rule {question.finding} is met"]
+    elif isinstance(question, Group):
         lead = {"all": "all of these:", "any": "any of these:", "none": "none of these:"}[question.kind]
         lines = [f"{indent}- {lead}"]
         for part in question.parts:
@@ -116,6 +118,7 @@ _SPOKEN = {
     "age": lambda c, s: f"the patient's age is {c.head}",
     "sex": lambda c, s: f"the patient is {c.head}",
     "at": lambda c, s: f"the hook is {c.head}",
+    "finding": lambda c, s: f"the rule {c.head} is met",
     "order_dose": _dose("ordered dose"), "order_rate": _dose("ordered rate"),
     "order_duration": _dose("infusion time"), "order_strength": _dose("strength of the product, undiluted,"),
 }
@@ -123,4 +126,6 @@ _SPOKEN = {
 
 def asked(question: Question, says: Says) -> str:
     """One question as a short phrase for an answer tree."""
+    if isinstance(question, Group) and question.finding:
+        return f"the rule {question.finding} is met"
     return spoken(question.clause, says) if isinstance(question, Ask) else f"{question.kind} of these"

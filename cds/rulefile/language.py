@@ -21,7 +21,7 @@ GROUPS = ("all", "any", "none")
 class Verb:
     """One clause word: what follows it, which other words it takes, and which chart list it reads.
 
-    `head` is what follows the verb: a term of a kind, several terms, a comparison, or one of some choices.
+    `head` is what follows the verb: a term of a kind, several terms, a comparison, one of some choices, or a rule.
     `measures` gives, per word, the dimensions its amount may have.
     """
 
@@ -61,5 +61,6 @@ VERBS: dict[str, Verb] = {
                            about_order=True),
     "order_strength": Verb("comparison", words=("if_absent", "because"), measures={"order_strength": ("concentration",)},
                            about_order=True),
+    "finding": Verb("rule"),
 }
 EXTRA_WORDS = ("unless", "because")

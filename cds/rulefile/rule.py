@@ -68,12 +68,13 @@ class Ask:
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """`all`, `any` or `none` of some questions."""
+    """`all`, `any` or `none` of some questions; `finding` names the rule it stands for, where it is what another rule asks."""
 
     kind: str
     parts: tuple[Question, ...]
     node: Node
     unless: tuple[Exempt, ...] = ()
+    finding: str = ""
 
 
 Question = Ask | Group

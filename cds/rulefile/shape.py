@@ -10,7 +10,7 @@ from pathlib import Path
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-from cds.rulefile.problems import Problem, did_you_mean
+from cds.rulefile.problems import Problem, did_you_mean, misspelt
 from cds.rulefile.source import Node
 
 _FOLDER = Path(__file__).parent.parent / "schemas"
@@ -31,6 +31,11 @@ _FORMS = {
 }
 
 
+def kinds() -> tuple[str, ...]:
+    """Every kind of file there is a schema for."""
+    return tuple(sorted(path.name.removesuffix(".schema.json") for path in _FOLDER.glob("*.schema.json")))
+
+
 @lru_cache(maxsize=8)
 def schema(kind: str) -> dict:
     """The JSON Schema of one kind of file, for example `rule`."""
@@ -44,10 +49,25 @@ def _validator(kind: str) -> Draft202012Validator:
 
 def check(kind: str, root: Node, problems: list[Problem]) -> bool:
     """Note every departure of a file from its schema; True when there is none."""
-    errors = sorted(_validator(kind).iter_errors(root.plain()), key=lambda error: [str(step) for step in error.absolute_path])
-    for error in errors:
-        problems.extend(_problems(_most_telling(error), root, kind))
-    return not errors
+    return not departures(kind, root, problems)
+
+
+def departures(kind: str, root: Node, problems: list[Problem]) -> list[ValidationError]:
+    """The same, with each departure as JSON Schema names it."""
+    found = [_most_telling(error) for error in _validator(kind).iter_errors(root.plain())]
+    found.sort(key=lambda error: [str(step) for step in error.absolute_path])
+    for error in found:
+        problems.extend(_problems(error, root, kind))
+    return found
+
+
+def sound(kind: str, root: Node, problems: list[Problem]) -> dict[str, Node]:
+    """The entries of a file of named entries that have the right shape; every departure is noted."""
+    found = departures(kind, root, problems)
+    wrong = {str(error.absolute_path[0]) for error in found if error.absolute_path}
+    if any(not error.absolute_path and error.validator != "pattern" for error in found):
+        return {}
+    return {name: node for name, node in root.mapping.items() if name not in wrong}
 
 
 def _most_telling(error: ValidationError) -> ValidationError:
@@ -68,7 +88,7 @@ def _problems(error: ValidationError, root: Node, kind: str) -> Iterator[Problem
     where = next((step for step in reversed(path) if isinstance(step, str)), f"the {kind}")
     if error.validator == "required":
         for key in error.validator_value:
-            if key not in here.mapping:
+            if key not in here.mapping and not misspelt(key, here.mapping.keys() - error.schema.get("properties", {}).keys()):
                 yield Problem(here.place, "missing-key", f"{where} has no `{key}`", ADVICE.get(key, f"Add `{key}:`."))
     elif error.validator == "additionalProperties":
         known = error.schema["properties"]

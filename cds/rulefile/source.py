@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from cds.rulefile.problems import Place, Problem
+from cds.rulefile.problems import LINE_BREAK, Place, Problem
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 30
@@ -80,6 +80,11 @@ def read(path: Path, problems: list[Problem]) -> Node | None:
         problems.append(Problem(place, "yaml-syntax", str(error.problem or error.context),
                                 "Check indentation (spaces, never tabs), colons and quotes near here."))
         return None
+    except yaml.reader.ReaderError as error:
+        lines = LINE_BREAK.split(text[:error.position])
+        problems.append(Problem(Place(path, len(lines), len(lines[-1]) + 1), "yaml-syntax",
+                                f"here stands a character that is not printable (U+{ord(text[error.position]):04X})", "Delete it."))
+        return None
     except (yaml.YAMLError, RecursionError) as error:
         problems.append(Problem(Place(path), "yaml-syntax", f"the file cannot be parsed: {type(error).__name__}",
                                 "Check for characters that are not printable and for very deep nesting."))
@@ -95,19 +100,24 @@ def read(path: Path, problems: list[Problem]) -> Node | None:
 def _text(path: Path, problems: list[Problem]) -> str | None:
     place = Place(path)
     try:
-        data = path.read_bytes()
+        if not path.is_file():
+            what = "the link leads nowhere" if path.is_symlink() else "this is not a file"
+            problems.append(Problem(place, "yaml-syntax", what, "Put a text file here, or delete it."))
+            return None
+        size = path.stat().st_size
+        data = path.read_bytes() if size <= MAX_BYTES else b""
     except OSError as error:
         problems.append(Problem(place, "yaml-syntax", f"the file cannot be read: {error.strerror}", "Check its permissions."))
         return None
-    if len(data) > MAX_BYTES:
-        problems.append(Problem(place, "too-long", f"the file has {len(data)} bytes; at most {MAX_BYTES} are read",
+    if size > MAX_BYTES:
+        problems.append(Problem(place, "too-long", f"the file has {size} bytes; at most {MAX_BYTES} are read",
                                 "Split it; one file holds one rule."))
         return None
     try:
         return data.decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
-        line = data[:error.start].count(b"\n") + 1
-        problems.append(Problem(Place(path, line), "yaml-syntax", "the file is not UTF-8 text", "Save it as UTF-8."))
+        lines = LINE_BREAK.split(data[:error.start].decode("utf-8-sig", "replace"))
+        problems.append(Problem(Place(path, len(lines), len(lines[-1]) + 1), "yaml-syntax", "the file is not UTF-8 text", "Save it as UTF-8."))
         return None
 
 

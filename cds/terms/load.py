@@ -21,34 +21,46 @@ def read_terms(folders: Iterable[Path], problems: list[Problem]) -> tuple[dict[s
     """Every term of every folder, with the node it was read from; later folders may add terms, never change one."""
     terms: dict[str, Term] = {}
     nodes: dict[str, Node] = {}
-    snomed: dict[str, tuple[str, ...]] = {}
+    snomed: dict[str, Node] = {}
     for folder in folders:
         for path in sorted((folder / "terms" / "snomed").glob("*.yaml")):
             snomed |= _snomed(path, problems)
     for folder in folders:
         for path in sorted((folder / "terms").glob("*.yaml")):
             root = source.read(path, problems)
-            if root is None or not shape.check("terms", root, problems):
-                continue
-            for name, node in root.mapping.items():
+            for name, node in (shape.sound("terms", root, problems) if root is not None else {}).items():
                 if name in terms:
                     problems.append(Problem(root.key_place(name), "duplicate-key", f"the term `{name}` already exists in {nodes[name].place.path}",
                                             "Give it another name, or change the first one."))
-                terms[name], nodes[name] = _term(name, node, snomed.get(name, ())), node
+                terms[name], nodes[name] = _term(name, node, _codes(snomed.get(name))), node
     _check_included(terms, nodes, problems)
+    _check_snomed(snomed, terms, problems)
     return terms, nodes
 
 
-def _snomed(path: Path, problems: list[Problem]) -> dict[str, tuple[str, ...]]:
+def _snomed(path: Path, problems: list[Problem]) -> dict[str, Node]:
     root = source.read(path, problems)
-    found = {}
-    for name, node in (root.mapping if root else {}).items():
+    for node in (root.mapping if root else {}).values():
+        if not node.items or any(not entry.text for entry in node.items):
+            problems.append(Problem(node.place, "bad-form", "here stands a list of SNOMED CT codes", "Write one `- ` and a code on each line."))
         for entry in node.items:
-            if not verhoeff(_code(entry.text)):
+            if entry.text and not verhoeff(_code(entry.text)):
                 problems.append(Problem(entry.place, "code-unknown", f"`{_code(entry.text)}` is not a SNOMED CT code (check digit)",
                                         "Copy the code again from its source."))
-        found[name] = tuple(_code(entry.text) for entry in node.items)
-    return found
+    return dict(root.mapping) if root else {}
+
+
+def _codes(node: Node | None) -> tuple[str, ...]:
+    return tuple(_code(entry.text) for entry in node.items) if node else ()
+
+
+def _check_snomed(snomed: dict[str, Node], terms: dict[str, Term], problems: list[Problem]) -> None:
+    """Codes of a term that does not exist would never be found in a chart."""
+    if not any(problem.level == "error" for problem in problems):
+        for name, node in snomed.items():
+            if name not in terms:
+                problems.append(Problem(node.place, "unknown-term", f"there is no term `{name}` to which these codes belong",
+                                        did_you_mean(name, terms, "Add the term beside this folder, or delete its codes.")))
 
 
 def _term(name: str, node: Node, snomed: tuple[str, ...]) -> Term:

@@ -1,0 +1,117 @@
+"""The JSON Schema of clauses and chart lines, made from the same tables the linter reads them by."""
+
+from __future__ import annotations
+
+from cds.examples.chart import WORDS
+from cds.quantities import UNITS, quantity
+from cds.rulefile import language
+from cds.rulefile.clauses import COMPARED
+from cds.rulefile.language import EXTRA_WORDS, GROUPS, HOOKS, ROUTES, SEXES, VERBS, Verb
+from cds.rulefile.order import FIRST_STAYS
+
+NAME = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
+_SETTING = "[a-z][a-z0-9_]*"
+_HOW = "(above|below|at least|at most) "
+_CHOICES = {"by_route": ROUTES, "not_in_remission": ("true",), "if_absent": ("no",)}
+_ALSO = {"is": getattr(language, "RESULTS", ())}
+_SAID = {
+    "all": "Every clause of this list holds.", "any": "At least one clause of this list holds.", "none": "No clause of this list holds.",
+    "ordering": "The order is for this drug; `by_route` and `for` narrow it.",
+    "taking": "The patient takes a drug of this term, or has it ordered now.",
+    "taking_classes": "The patient takes drugs of so many of these terms.",
+    "has": "The patient has this condition now.", "has_had": "The patient has this condition now or had it before.",
+    "allergic_to": "The patient is allergic to a drug of this term.",
+    "measured": "The newest measurement inside `within` compares so.", "not_measured": "No such measurement inside `within`.",
+    "age": "The patient's age compares so.", "sex": "The patient's sex is this.", "at": "The hook is this one.",
+    "order_dose": "The dose of the order compares so.", "order_rate": "The rate of the order compares so.",
+    "order_duration": "The infusion time of the order compares so.", "order_strength": "The strength of the ordered product compares so.",
+    "finding": "Another rule is met: its id.",
+    "unless": "Exceptions that excuse this clause, each with its `because`.", "because": "Why, in one sentence.",
+    "by_route": "Only by this route.", "for": "Only where the order gives this condition as its reason.",
+    "or_stopped_within": "Or stopped no longer ago than this.", "daily_dose": "Only where the daily dose compares so.",
+    "at_least": "How many of them, for example `2 classes`.", "began_within": "Only where it began no longer ago than this.",
+    "not_in_remission": "Only where it is not in remission.", "within": "Counts back so far from now.",
+    "longer_ago_than": "Only where it is longer ago than this.", "is": "How the value compares, for example `above 140 mmHg`.",
+    "if_absent": "A missing value counts as no; say why under `because`.", "by_more_than": "Only where the limit is passed by more than this share.",
+    "weight_within": "How old a body weight may be for a dose per kg.",
+}
+
+
+def clause() -> dict:
+    """Any clause or group, as `$defs/clause`; clauses inside refer to it by that name."""
+    return {"description": "A clause: one word and what follows it.", "type": "object", "minProperties": 1,
+            "anyOf": [*(_group(kind) for kind in GROUPS), *(_verb(verb, shape) for verb, shape in VERBS.items())]}
+
+
+def chart_line() -> dict:
+    """Any line of an example's chart, as `$defs/line`."""
+    text = {"type": "string", "minLength": 1}
+    said = {**{word: {"enum": list(choices)} for word, choices in (("by_route", ROUTES), ("sex", SEXES), ("at", HOOKS))},
+            "for": {"anyOf": [text, {"type": "array", "minItems": 1, "items": text}]}}
+    return {"description": "One thing the record says.", "type": "object", "minProperties": 1, "anyOf": [
+        {"$comment": FIRST_STAYS, "type": "object", "additionalProperties": False, "required": [verb],
+         "properties": {word: said.get(word, text) for word in (verb, *words)}}
+        for verb, words in WORDS.items()]}
+
+
+def _group(kind: str) -> dict:
+    return {"$comment": FIRST_STAYS, "type": "object", "additionalProperties": False, "required": [kind],
+            "properties": {kind: {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/clause"}, "description": _SAID[kind]}, **_extra()}}
+
+
+def _verb(verb: str, shape: Verb) -> dict:
+    words = {word: _word(verb, word, shape) for word in shape.words if word not in EXTRA_WORDS}
+    found = {"$comment": FIRST_STAYS, "type": "object", "additionalProperties": False, "required": [verb, *shape.needs],
+             "properties": {verb: _said(verb, _head(verb, shape)), **words, **_extra()}}
+    return found | {"dependentRequired": {"if_absent": ["because"]}} if "if_absent" in words else found
+
+
+def _extra() -> dict:
+    because = {"type": "string", "minLength": 1}
+    exceptions = {"type": "array", "minItems": 1, "items": {"allOf": [{"$ref": "#/$defs/clause"}, {"required": ["because"]}]}}
+    return {"because": _said("because", because), "unless": _said("unless", exceptions)}
+
+
+def _head(verb: str, shape: Verb) -> dict:
+    if shape.head == "choice":
+        return {"enum": list(shape.choices)}
+    if shape.head == "comparison":
+        compared = _amount(_HOW, shape.measures.get(verb, ()))
+        return {"anyOf": [{"enum": list(shape.choices)}, compared]} if shape.choices else compared
+    if shape.head == "medications":
+        return {"type": "array", "minItems": 1, "items": {"type": "string", "pattern": NAME}}
+    return {"type": "string", "pattern": NAME}
+
+
+def _word(verb: str, word: str, shape: Verb) -> dict:
+    if word in _CHOICES:
+        return _said(word, {"enum": list(_CHOICES[word])})
+    if word in shape.measures:
+        amount = _amount(_HOW if word in COMPARED.get(verb, ()) and word != "at_least" else "", shape.measures[word])
+        return _said(word, {"anyOf": [{"enum": list(_ALSO[word])}, amount]} if _ALSO.get(word) else amount)
+    name = {"type": "string", "minLength": 1}
+    return _said(word, {"anyOf": [name, {"type": "array", "minItems": 1, "items": name}]} if word != "for" else {"type": "string", "pattern": NAME})
+
+
+def _amount(how: str, dimensions: tuple[str, ...]) -> dict:
+    """An amount of these dimensions, or the name of a setting, after the words of a comparison."""
+    units = [unit for dimension in dimensions for unit in UNITS[dimension] if _dimension(unit) == dimension]
+    written = "|".join(sorted((_plain(unit) for unit in units), key=lambda unit: (-len(unit), unit)))
+    return {"type": "string", "pattern": f"^{how}({_SETTING}|[0-9]{{1,12}}([.][0-9]{{1,9}})?\\s*({written}))$"}
+
+
+def _dimension(unit: str) -> str | None:
+    """What `quantity` takes a unit for, where it reads it at all."""
+    try:
+        return quantity(f"1 {unit}").dimension
+    except ValueError:
+        return None
+
+
+def _plain(text: str) -> str:
+    """A text as a regular expression of JavaScript and Python that matches only itself."""
+    return "".join(f"[{char}]" if char in ".{}()/+*?$|" else f"\\{char}" if char in "[]^\\" else char for char in text)
+
+
+def _said(word: str, found: dict) -> dict:
+    return {**found, "description": _SAID.get(word, f"`{word}`, as the rule format describes it.")}
