@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
@@ -29,6 +29,11 @@ _LAST_TURN_SECONDS = 10
 LOG = logging.getLogger("cds")
 Answer = TypeVar("Answer")
 Job = tuple[Callable[[Connection], Any], "Future[Any]"]
+
+
+def _passes(error: Exception) -> TypeGuard[DBAPIError]:
+    """Whether the same statement may succeed later: the store is away or locked, and not the value wrong."""
+    return isinstance(error, DBAPIError) and not isinstance(error, (DataError, IntegrityError))
 
 
 class Writer:
@@ -119,11 +124,11 @@ class Writer:
             try:
                 with made.begin() as connection:
                     remember(connection, self._held)
-            except (DataError, IntegrityError) as error:
-                LOG.error("store: %d cards cannot be remembered: %s", len(self._held), type(error.orig).__name__)
+            except Exception as error:
+                if _passes(error):
+                    raise StoreUnreachable(connect.said(error)) from None
+                LOG.error("store: %d cards cannot be remembered: %s", len(self._held), type(error).__name__)
                 self._dropped(len(self._held))
-            except DBAPIError as error:
-                raise StoreUnreachable(connect.said(error)) from None
             self._held = []
 
     def _answer(self, made: Engine, work: Callable[[Connection], Any], answer: Future[Any]) -> None:
@@ -132,13 +137,11 @@ class Writer:
         try:
             with made.begin() as connection:
                 found = work(connection)
-        except (DataError, IntegrityError) as error:
-            answer.set_exception(ValueError(f"the store refused a value: {type(error.orig).__name__}"))
-        except DBAPIError as error:
+        except Exception as error:
+            if not _passes(error):
+                return answer.set_exception(error)
             answer.set_exception(StoreUnreachable(connect.said(error)))
             raise StoreUnreachable(connect.said(error)) from None
-        except Exception as error:
-            answer.set_exception(error)
         else:
             answer.set_result(found)
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
 import shlex
 import socket
 import tempfile
+import threading
 
 import uvicorn
 from rich.console import Console
@@ -16,7 +18,6 @@ from cds import clock, pipeline
 from cds.examples.run import prove
 from cds.pipeline import Ready
 from cds.settings import SettingRefused, Settings, to_environment
-from cds.store import connect, migrate
 from cds.store.records import StoreRefused, StoreUnreachable
 
 _TRY = {
@@ -32,6 +33,7 @@ _TRY = {
 def run(settings: Settings) -> int:
     """Serve until stopped; RulesRefused or SettingRefused before anything listens."""
     _refuse_taken_port(settings)
+    threading.Thread(target=importlib.import_module, args=("cds.web.app",), daemon=True).start()  # while the engine's trial runs in a child process
     ready = pipeline.prepare(settings.rules, (settings.as_of or clock.now()).date(), settings.engine)
     prove(ready.rulebook, ready.inference is not None)
     _announce(settings, ready, _store(settings.store))
@@ -76,6 +78,7 @@ def _refuse_taken_port(settings: Settings) -> None:
 
 def _store(url: str) -> str:
     """Bring the store up to date and say which it is; SettingRefused where it can never be used."""
+    from cds.store import connect, migrate
     try:
         before = migrate.prepare(url)
     except StoreRefused as refused:
