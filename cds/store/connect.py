@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+import orjson
 from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError
@@ -20,6 +21,10 @@ BUSY_SECONDS = 3
 
 _FORMS = "write sqlite:///cds-store.sqlite3 or postgresql://user@host/database"
 _KINDS = {"sqlite": "sqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg", "postgresql+psycopg": "postgresql+psycopg"}
+
+
+_ALIKE: dict[str, Any] = {"hide_parameters": True, "pool_size": 1, "max_overflow": 1, "json_deserializer": orjson.loads,
+                          "json_serializer": lambda value: orjson.dumps(value).decode()}
 
 
 def read(url: str) -> URL:
@@ -46,13 +51,12 @@ def engine(url: str) -> Engine:
     found = read(url)
     if found.drivername == "sqlite":
         _openable(Path(str(found.database)))
-        made = create_engine(found, hide_parameters=True, pool_size=1, max_overflow=1, connect_args={"timeout": BUSY_SECONDS})
+        made = create_engine(found, connect_args={"timeout": BUSY_SECONDS}, **_ALIKE)
         event.listen(made, "connect", _sqlite)
         event.listen(made, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
         return made
     waits = {"connect_timeout": BUSY_SECONDS, "tcp_user_timeout": BUSY_SECONDS * 1000, "application_name": "ketamine-cds"}
-    made = create_engine(found, hide_parameters=True, pool_size=1, max_overflow=1, pool_pre_ping=True,
-                         connect_args={key: value for key, value in waits.items() if key not in found.query})
+    made = create_engine(found, pool_pre_ping=True, connect_args={key: value for key, value in waits.items() if key not in found.query}, **_ALIKE)
     event.listen(made, "connect", _postgresql)
     return made
 

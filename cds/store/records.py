@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 
 class StoreRefused(Exception):
@@ -16,8 +16,7 @@ class StoreUnreachable(Exception):
     """The store does not answer now; the message says how it failed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Named:
+class Named(NamedTuple):
     """One rule on a card: its id, version and answer."""
 
     rule: str

@@ -19,8 +19,7 @@ _AT_ONCE = 500  # values of one IN list
 def remember(connection: Connection, cards: Sequence[ShownCard]) -> None:
     """Remember returned cards; one that is known already is left as it is."""
     rows = [{"uuid": one.uuid, "service": one.service, "topic": one.topic, "indicator": one.indicator,
-             "rules": [{"rule": named.rule, "version": named.version, "answer": named.answer} for named in one.rules],
-             "rulebook": one.rulebook, "shown_at": one.at} for one in cards]
+             "rules": [named._asdict() for named in one.rules], "rulebook": one.rulebook, "shown_at": one.at} for one in cards]
     connection.execute(_once(connection, CARDS), rows)
 
 

@@ -21,7 +21,7 @@ from cds.store.migrate import bring_up_to_date
 from cds.store.records import ShownCard, StoreRefused, StoreUnreachable
 from cds.store.write import remember
 
-BATCH_SECONDS = 0.2
+BATCH_SECONDS = 0.5
 RETRY_SECONDS = 2.0
 MOST_CARDS = 10_000
 _TOGETHER = 500

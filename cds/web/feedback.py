@@ -19,7 +19,7 @@ from cds.web.service import Receive, Scope, Send, unexpected
 
 MOST_AT_ONCE = 64
 PATIENCE = 10.0
-_OTHERS_SECONDS = 3 * BATCH_SECONDS
+_OTHERS_SECONDS = BATCH_SECONDS + 0.3
 """By then also the other workers have written the cards they returned."""
 
 
