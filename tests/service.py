@@ -77,7 +77,7 @@ def listens(port: int) -> bool:
 
 
 @contextmanager
-def running(*options: str, env: Mapping[str, str] | None = None, port: int | None = None, wait: float = 25) -> Iterator[Service]:
+def running(*options: str, env: Mapping[str, str] | None = None, port: int | None = None, wait: float = 60) -> Iterator[Service]:
     """`cds serve` with some options, from ready to stopped; without `port` it gets `--port` and a free one."""
     given = ["--port", str(free_port())] if port is None else []
     with tempfile.TemporaryDirectory(prefix="cds-test-") as folder:

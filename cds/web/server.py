@@ -33,7 +33,8 @@ _TRY = {
 def run(settings: Settings) -> int:
     """Serve until stopped; RulesRefused or SettingRefused before anything listens."""
     _refuse_taken_port(settings)
-    threading.Thread(target=importlib.import_module, args=("cds.web.app",), daemon=True).start()  # while the engine's trial runs in a child process
+    soon = "cds.web.app" if settings.workers == 1 else "cds.store.migrate"
+    threading.Thread(target=importlib.import_module, args=(soon,), daemon=True).start()  # while the engine's trial runs in a child process
     ready = pipeline.prepare(settings.rules, (settings.as_of or clock.now()).date(), settings.engine)
     prove(ready.rulebook, ready.inference is not None)
     _announce(settings, ready, _store(settings.store))
