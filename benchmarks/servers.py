@@ -85,7 +85,8 @@ def floor() -> Iterator[Server]:
 @contextmanager
 def _running(name: str, module: list[str], port: int, ready_path: str | None, patience: float) -> Iterator[Server]:
     environment = {key: value for key, value in os.environ.items() if not key.startswith("CDS_")}
-    with tempfile.TemporaryFile() as said:
+    with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as said:
+        environment["CDS_STORE"] = f"sqlite:///{folder}/store.sqlite3"
         started = time.perf_counter()
         process = subprocess.Popen([sys.executable, "-m", *module], cwd=_HOME, env=environment, stdin=subprocess.DEVNULL,
                                    stdout=said, stderr=subprocess.STDOUT)

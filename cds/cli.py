@@ -16,7 +16,7 @@ from cds.engine.durable import CompileLimit
 from cds.hooks.request import RequestRefused, parse, request
 from cds.options import AsOfOption, RulesOption, ZoneOption, folders, stop
 from cds.rulefile.problems import RulesRefused
-from cds.settings import MAX_BODY, SettingRefused, Settings, instant, refuse_open_doors, zone
+from cds.settings import MAX_BODY, STORE, SettingRefused, Settings, instant, refuse_open_doors, zone
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help="Decision support for ketamine therapy: a CDS Hooks service driven by rule files.")
@@ -34,11 +34,12 @@ def serve(
     engine: Annotated[bool, typer.Option("--engine/--no-engine", envvar="CDS_ENGINE", help="Use durable-rules beside the reference evaluator.")] = True,
     stuck_after: Annotated[float, typer.Option(envvar="CDS_STUCK_AFTER", min=1, help="End a worker that is stuck for so many seconds.")] = 30.0,
     cors_origin: Annotated[Optional[list[str]], typer.Option(envvar="CDS_CORS_ORIGIN", help="Browser origin that may call; repeat. Default: any.")] = None,
+    store: Annotated[str, typer.Option(envvar="CDS_STORE", help="Where feedback is kept: sqlite:///FILE or postgresql://USER@HOST/DATABASE.")] = STORE,
 ) -> None:
     """Run the CDS Hooks service."""
     from cds.web.server import run
     settings = Settings(host, port, folders(rules), workers, instant(as_of), zone(time_zone), max_body, engine, tuple(cors_origin or ["*"]),
-                        stuck_after)
+                        stuck_after, store)
     refuse_open_doors(settings)
     raise typer.Exit(run(settings))
 

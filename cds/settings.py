@@ -16,6 +16,10 @@ MAX_BODY = 4 * 1024 * 1024
 """Bytes of a request body; a chart of 2,000 resources has about 4 MB."""
 
 
+STORE = "sqlite:///cds-store.sqlite3"
+"""The store where none is named: a file in the working directory."""
+
+
 class SettingRefused(ValueError):
     """A setting cannot be used; the message names it, its value and what to do."""
 
@@ -37,6 +41,7 @@ class Settings:
     engine: bool = True
     cors: tuple[str, ...] = ("*",)
     stuck_after: float = 30.0
+    store: str = STORE
 
 
 def to_environment(settings: Settings) -> dict[str, str]:
@@ -46,6 +51,7 @@ def to_environment(settings: Settings) -> dict[str, str]:
         "CDS_WORKERS": str(settings.workers), "CDS_AS_OF": settings.as_of.isoformat() if settings.as_of else "",
         "CDS_TIME_ZONE": str(settings.zone), "CDS_MAX_BODY": str(settings.max_body), "CDS_ENGINE": "on" if settings.engine else "off",
         "CDS_CORS_ORIGIN": " ".join(settings.cors), "CDS_STUCK_AFTER": str(settings.stuck_after),
+        "CDS_STORE": settings.store,
     }
 
 
@@ -56,7 +62,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         get("CDS_HOST", "127.0.0.1"), int(get("CDS_PORT", "8080")),
         tuple(Path(part) for part in get("CDS_RULES", "").split(os.pathsep) if part), int(get("CDS_WORKERS", "1")),
         instant(get("CDS_AS_OF") or None), zone(get("CDS_TIME_ZONE", "UTC")), int(get("CDS_MAX_BODY", str(MAX_BODY))),
-        get("CDS_ENGINE", "on") != "off", tuple(get("CDS_CORS_ORIGIN", "*").split()), float(get("CDS_STUCK_AFTER", "30")))
+        get("CDS_ENGINE", "on") != "off", tuple(get("CDS_CORS_ORIGIN", "*").split()), float(get("CDS_STUCK_AFTER", "30")),
+        get("CDS_STORE", STORE))
 
 
 def instant(text: str | None) -> datetime | None:

@@ -77,13 +77,13 @@ def listens(port: int) -> bool:
 
 
 @contextmanager
-def running(*options: str, env: Mapping[str, str] | None = None, port: int | None = None, wait: float = 25) -> Iterator[Service]:
+def running(*options: str, env: Mapping[str, str] | None = None, port: int | None = None, wait: float = 60) -> Iterator[Service]:
     """`cds serve` with some options, from ready to stopped; without `port` it gets `--port` and a free one."""
     given = ["--port", str(free_port())] if port is None else []
     with tempfile.TemporaryDirectory(prefix="cds-test-") as folder:
-        output = Path(folder, "output")
+        output, kept = Path(folder, "output"), {"CDS_STORE": f"sqlite:///{folder}/store.sqlite3"}
         with output.open("wb") as stream:
-            process = subprocess.Popen([sys.executable, "-m", "cds", "serve", *given, *options], cwd=ROOT, env=environment(env),
+            process = subprocess.Popen([sys.executable, "-m", "cds", "serve", *given, *options], cwd=ROOT, env=environment(kept | dict(env or {})),
                                        stdin=subprocess.DEVNULL, stdout=stream, stderr=stream)
         service = Service(process, port or int(given[1]), output)
         try:

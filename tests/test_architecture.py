@@ -15,13 +15,14 @@ MODULES = sorted((HOME / "cds").rglob("*.py"))
 TESTS = sorted((HOME / "tests").rglob("*.py"))
 # Every module may import from rooms to its left and from its own; rooms in one group never import each other.
 ROOMS = (("quantities", "intervals", "clock", ""), ("rulefile",), ("terms",), ("rulebook",), ("fhir",), ("hooks",),
-         ("facts",), ("engine",), ("cards",), ("examples",), ("settings",), ("pipeline",), ("options",), ("web", "authoring"),
+         ("facts",), ("engine",), ("cards",), ("store",), ("examples",), ("settings",), ("pipeline",), ("options",), ("web", "authoring"),
          ("cli",), ("__main__",))
 RANK = {room: rank for rank, group in enumerate(ROOMS) for room in group}
 USES_QUANTITIES = {"intervals"}
 SETTINGS_ARE_FOR = {"web", "cli", "authoring"}
 ONE_PLACE = {"durable_rules_engine": "cds/engine/durable.py"}
-AT_MOST_ONE = ("durable_rules_engine", "durable", "fhir", "requests", "sqlalchemy")
+AT_MOST_ONE = ("durable_rules_engine", "durable", "fhir", "requests")
+DATABASE = {"sqlalchemy", "alembic", "psycopg", "sqlite3"}
 CLOCK = re.compile(r"(datetime\.(datetime\.)?(now|utcnow|today)|datetime\.date\.today"
                    r"|time\.(time|time_ns|localtime|gmtime|ctime|strftime))")
 CHANCE = re.compile(r"(random|secrets|uuid|numpy\.random|os\.urandom)(\.|$)")
@@ -113,6 +114,11 @@ def test_only_the_web_and_the_command_line_read_the_settings():
 def test_a_delicate_package_is_imported_in_one_place_only(package):
     found = {name_of(path) for path in MODULES if package in {one.split(".")[0] for one in imports(path)}}
     assert len(found) <= 1 and found <= {ONE_PLACE.get(package, *found)}
+
+
+def test_only_the_store_knows_a_database():
+    found = {room_of(path) for path in MODULES if DATABASE & {one.split(".")[0] for one in imports(path)}}
+    assert found == {"store"}
 
 
 @pytest.mark.parametrize("banned", [CLOCK, CHANCE], ids=["clock", "chance"])

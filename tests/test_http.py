@@ -21,7 +21,7 @@ from cds.hooks.request import RequestRefused, parse
 
 HOOKS = ("patient-view", "order-select", "order-sign")
 SERVICES = tuple(f"ketamine-{hook}" for hook in HOOKS)
-ROUTES = {"/cds-services", "/livez", "/readyz", "/metrics", "/openapi.json", *(f"/cds-services/{name}" for name in SERVICES)}
+ROUTES = {"/cds-services", "/livez", "/readyz", "/metrics", "/openapi.json", *(f"/cds-services/{name}{end}" for name in SERVICES for end in ("", "/feedback"))}
 GOOD = asked(statements=(theophylline(),))
 TEXT = json.dumps(GOOD, separators=(",", ":"))
 SANDBOX = "https://sandbox.cds-hooks.org"

@@ -57,7 +57,7 @@ def parse(body: bytes) -> dict[str, Any]:
     except orjson.JSONDecodeError as error:
         raise RequestRefused("$", f"the body is not valid JSON: {error.msg}, line {error.lineno} column {error.colno}", "structure") from None
     if not isinstance(document, dict):
-        raise RequestRefused("$", f"the body is a JSON {_kind(document)}; a CDS Hooks request is an object", "structure")
+        raise RequestRefused("$", f"the body is a JSON {kind(document)}; a CDS Hooks request is an object", "structure")
     try:
         written = orjson.dumps(document)
     except TypeError:
@@ -128,10 +128,10 @@ def request(document: Mapping[str, Any], hook: str | None = None) -> HookRequest
     prefetch = _object(document, "prefetch", "$") or {}
     server = document.get("fhirServer")
     if server is not None and not isinstance(server, str):
-        raise RequestRefused("$.fhirServer", f"it is a JSON {_kind(server)}; send the base URL as text")
+        raise RequestRefused("$.fhirServer", f"it is a JSON {kind(server)}; send the base URL as text")
     authorization = document.get("fhirAuthorization")
     if authorization is not None and not isinstance(authorization, dict):
-        raise RequestRefused("$.fhirAuthorization", f"it is a JSON {_kind(authorization)}; send an object")
+        raise RequestRefused("$.fhirAuthorization", f"it is a JSON {kind(authorization)}; send an object")
     _same_patient(authorization, patient)
     return HookRequest(name, instance, patient, _optional_text(context, "userId"), drafts,
                        _selections(context) if name == "order-select" else None, prefetch, server, note)
@@ -145,10 +145,10 @@ def _draft_orders(context: Mapping[str, Any]) -> tuple[tuple[Mapping[str, Any], 
     if entries is None:
         return (), "draftOrders holds no entry"
     if not isinstance(entries, list):
-        raise RequestRefused("$.context.draftOrders.entry", f"it is a JSON {_kind(entries)}; send an array")
+        raise RequestRefused("$.context.draftOrders.entry", f"it is a JSON {kind(entries)}; send an array")
     for place, entry in enumerate(entries):
         if not isinstance(entry, dict):
-            raise RequestRefused(f"$.context.draftOrders.entry[{place}]", f"it is a JSON {_kind(entry)}; send an object")
+            raise RequestRefused(f"$.context.draftOrders.entry[{place}]", f"it is a JSON {kind(entry)}; send an object")
     return tuple(entries), "" if entries else "draftOrders holds no entry"
 
 
@@ -172,7 +172,7 @@ def _text(holder: Mapping[str, Any], key: str, path: str) -> str:
     if value is None or value == "":
         raise RequestRefused(f"{path}.{key}", "the member is missing or empty", "required")
     if not isinstance(value, str):
-        raise RequestRefused(f"{path}.{key}", f"it is a JSON {_kind(value)}; send text")
+        raise RequestRefused(f"{path}.{key}", f"it is a JSON {kind(value)}; send text")
     if len(value) > MAX_TEXT + len("Patient/"):
         raise RequestRefused(f"{path}.{key}", f"it has {len(value)} characters; at most {MAX_TEXT} are accepted")
     return value
@@ -188,10 +188,11 @@ def _object(holder: Mapping[str, Any], key: str, path: str) -> Mapping[str, Any]
     if value is None:
         return None
     if not isinstance(value, dict):
-        raise RequestRefused(f"{path}.{key}", f"it is a JSON {_kind(value)}; send an object")
+        raise RequestRefused(f"{path}.{key}", f"it is a JSON {kind(value)}; send an object")
     return value
 
 
-def _kind(value: object) -> str:
+def kind(value: object) -> str:
+    """What JSON calls the type of a value."""
     kinds = {dict: "object", list: "array", str: "string", bool: "boolean", int: "number", float: "number", type(None): "null"}
     return kinds.get(type(value), type(value).__name__)

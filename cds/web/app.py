@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import orjson
@@ -19,7 +20,9 @@ from cds import clock, pipeline
 from cds.hooks.request import HOOKS
 from cds.pipeline import Ready
 from cds.settings import Settings, from_environment
+from cds.store.writer import Writer
 from cds.web import discovery, metrics
+from cds.web.feedback import FeedbackService
 from cds.web.openapi import document
 from cds.web.replies import HEADERS, JSON, Reply, outcome, reply
 from cds.web.service import Receive, Scope, Send, Service, Serving, unexpected
@@ -60,19 +63,33 @@ def create() -> Front:
 
 def build(ready: Ready, settings: Settings) -> Front:
     """The application for a prepared rulebook."""
-    serving = Serving(ready, settings)
+    writer = Writer(settings.store, metrics.CARDS_DROPPED.inc)
+    serving = Serving(ready, settings, writer.hand_over)
     services = {f"/cds-services/{discovery.service_id(hook)}": Service(hook, serving) for hook in HOOKS}
     routes = [
         Route("/cds-services", _fixed(orjson.dumps(discovery.services(ready.rulebook)))), Route("/openapi.json", _fixed(orjson.dumps(document()))),
-        Route("/livez", _fixed(b'{"status":"alive"}')), Route("/readyz", _readyz(serving)), Route("/metrics", _metrics),
+        Route("/livez", _fixed(b'{"status":"alive"}')), Route("/readyz", _readyz(serving, writer)), Route("/metrics", _metrics),
         *(Route(path, service, methods=["POST"]) for path, service in services.items()),
+        *(Route(f"/cds-services/{discovery.service_id(hook)}/feedback", FeedbackService(hook, writer, settings.max_body), methods=["POST"])
+          for hook in HOOKS),
     ]
     cors = Middleware(CORSMiddleware, allow_origins=list(settings.cors), allow_methods=["GET", "POST"],
                       allow_headers=["Authorization", "Content-Type"], max_age=600)
     handlers: dict[Any, Any] = {HTTPException: _http_error, Exception: _unexpected}
-    others = Starlette(routes=routes, middleware=[cors], exception_handlers=handlers, lifespan=lambda _: watched(settings.stuck_after))
+    others = Starlette(routes=routes, middleware=[cors], exception_handlers=handlers, lifespan=lambda _: _living(settings.stuck_after, writer))
     others.router.redirect_slashes = False
     return Front(services, others)
+
+
+@asynccontextmanager
+async def _living(stuck_after: float, writer: Writer) -> AsyncIterator[None]:
+    """From the start of a worker to its end, when the cards handed over last are still written."""
+    writer.start()
+    try:
+        async with watched(stuck_after):
+            yield
+    finally:
+        writer.stop()
 
 
 def _response(answered: Reply) -> Response:
@@ -85,10 +102,11 @@ def _fixed(content: bytes) -> Callable[[Request], Awaitable[Response]]:
     return endpoint
 
 
-def _readyz(serving: Serving) -> Callable[[Request], Awaitable[Response]]:
+def _readyz(serving: Serving, writer: Writer) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(_: Request) -> Response:
         book = serving.ready.rulebook
-        told = {"status": "ready", "engine": serving.engine, "rulebook": {"version": book.book.version, "hash": book.hash, "rules": len(book.rules)}}
+        told = {"status": "ready", "engine": serving.engine, "rulebook": {"version": book.book.version, "hash": book.hash, "rules": len(book.rules)},
+                "store": writer.state}
         if serving.ready.engine_note:
             told["engine_note"] = serving.ready.engine_note
         return _response(reply(told))

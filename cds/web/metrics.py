@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, H
 from prometheus_client import REGISTRY as DEFAULT
 
 from cds.cards.findings import Finding
+from cds.store.records import Stored
 
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 
@@ -17,6 +18,8 @@ REQUESTS = Counter("cds_requests_total", "Calls of a service by HTTP status.", [
 SECONDS = Histogram("cds_request_seconds", "Time from the whole body to the response.", ["service"], buckets=_SECONDS)
 FINDINGS = Counter("cds_findings_total", "Findings on returned cards.", ["rule", "answer", "indicator"])
 ENGINE = Counter("cds_engine_events_total", "Faults of the inference engine and disagreements with the reference.", ["kind"])
+FEEDBACK = Counter("cds_feedback_total", "Feedback stored, once for each rule on the card.", ["rule", "answer", "outcome"])
+CARDS_DROPPED = Counter("cds_card_records_dropped_total", "Returned cards that could not be remembered for feedback.")
 
 
 @lru_cache(maxsize=1024)
@@ -34,6 +37,17 @@ def count(found: Iterable[Finding]) -> None:
     """Count the findings of one response."""
     for one in found:
         _finding(one.verdict.rule.id, one.verdict.answer, one.show).inc()
+
+
+def count_feedback(stored: Iterable[Stored]) -> None:
+    """Count feedback that was not stored before; on an unknown card, and on one without a rule, under those words."""
+    for one in stored:
+        if one.rules is None:
+            FEEDBACK.labels("unknown card", "", one.outcome).inc()
+        for named in one.rules or ():
+            FEEDBACK.labels(named.rule, named.answer, one.outcome).inc()
+        if one.rules == ():
+            FEEDBACK.labels("no rule", "", one.outcome).inc()
 
 
 def exposition() -> tuple[bytes, str]:

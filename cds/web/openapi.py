@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from cds import __version__
+from cds.hooks.feedback import MOST_ENTRIES, OUTCOMES
 from cds.hooks.request import HOOKS
 from cds.web.discovery import service_id
 
@@ -24,6 +25,7 @@ def document() -> dict[str, Any]:
     }
     for hook in HOOKS:
         paths[f"/cds-services/{service_id(hook)}"] = {"post": _service(hook)}
+        paths[f"/cds-services/{service_id(hook)}/feedback"] = {"post": _feedback(hook)}
     return {"openapi": "3.1.0", "info": {"title": "ketamine-cds", "version": __version__,
                                          "description": "CDS Hooks 2.0.1 service for ketamine therapy.", "license": {"name": "Apache-2.0"}},
             "paths": paths, "components": {"schemas": _schemas()}}
@@ -51,6 +53,26 @@ def _service(hook: str) -> dict[str, Any]:
             "responses": {"200": _json("cards, perhaps none", _schema("Response")), **refused}}
 
 
+def _feedback(hook: str) -> dict[str, Any]:
+    refused = {status: _json(said, _schema("OperationOutcome")) for status, said in (
+        ("400", "an entry cannot be used; says which and why, and nothing is stored"), ("408", "the body came too slowly"),
+        ("413", "the body is too large, or has too many entries"), ("415", "the body is not JSON"), ("500", "unexpected failure"),
+        ("503", "the store does not answer; send all of it again, see Retry-After"))}
+    return {"operationId": f"{service_id(hook)}-feedback", "summary": f"What was done with cards of the service for {hook}, one or many.",
+            "requestBody": {"required": True, "content": {"application/json": {"schema": _schema("Feedback")}}},
+            "responses": {"200": _json("stored, each entry once however often it is sent", {"type": "object", "maxProperties": 0}), **refused}}
+
+
+def _feedback_schema() -> dict[str, Any]:
+    reason = {"type": "object", "properties": {"reason": _OBJECT, "extension": _OBJECT, "userComment": {"type": "string"}}}
+    suggestion = {"type": "object", "required": ["id"], "properties": {"id": _TEXT}}
+    entry = {"type": "object", "required": ["card", "outcome", "outcomeTimestamp"],
+             "properties": {"card": _TEXT, "outcome": {"enum": list(OUTCOMES)}, "outcomeTimestamp": {"type": "string", "format": "date-time"},
+                            "acceptedSuggestions": {"type": "array", "items": suggestion}, "overrideReason": reason, "overrideReasons": reason}}
+    return {"type": "object", "required": ["feedback"],
+            "properties": {"feedback": {"type": "array", "maxItems": MOST_ENTRIES, "items": entry}}}
+
+
 def _schemas() -> dict[str, Any]:
     listed = {"type": "array", "items": _OBJECT}
     card = {"type": "object", "required": ["uuid", "summary", "indicator", "detail", "source", "extension"],
@@ -67,6 +89,7 @@ def _schemas() -> dict[str, Any]:
                                                "properties": {"patientId": _TEXT, "userId": _TEXT, "draftOrders": _OBJECT,
                                                               "selections": {"type": "array", "items": _TEXT}}}}},
         "Response": {"type": "object", "required": ["cards"], "properties": {"cards": {"type": "array", "items": card}}},
+        "Feedback": _feedback_schema(),
         "OperationOutcome": {"type": "object", "required": ["resourceType", "issue"],
                              "properties": {"resourceType": {"const": "OperationOutcome"}, "issue": {"type": "array", "minItems": 1, "items": _OBJECT}}},
     }

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gc
+import importlib
 import json
 import os
 import shlex
 import socket
 import tempfile
+import threading
 
 import uvicorn
 from rich.console import Console
@@ -16,6 +18,7 @@ from cds import clock, pipeline
 from cds.examples.run import prove
 from cds.pipeline import Ready
 from cds.settings import SettingRefused, Settings, to_environment
+from cds.store.records import StoreRefused, StoreUnreachable
 
 _TRY = {
     "hook": "order-sign", "hookInstance": "try-1",
@@ -30,9 +33,11 @@ _TRY = {
 def run(settings: Settings) -> int:
     """Serve until stopped; RulesRefused or SettingRefused before anything listens."""
     _refuse_taken_port(settings)
+    soon = "cds.web.app" if settings.workers == 1 else "cds.store.migrate"
+    threading.Thread(target=importlib.import_module, args=(soon,), daemon=True).start()  # while the engine's trial runs in a child process
     ready = pipeline.prepare(settings.rules, (settings.as_of or clock.now()).date(), settings.engine)
     prove(ready.rulebook, ready.inference is not None)
-    _announce(settings, ready)
+    _announce(settings, ready, _store(settings.store))
     log = {"log_level": "warning", "access_log": False, "server_header": False, "timeout_keep_alive": 30}
     if settings.workers == 1:
         from cds.web.app import build
@@ -72,7 +77,20 @@ def _refuse_taken_port(settings: Settings) -> None:
             raise SettingRefused(f"--port: cannot listen on {settings.host} port {settings.port} ({error.strerror}); choose another port") from None
 
 
-def _announce(settings: Settings, ready: Ready) -> None:
+def _store(url: str) -> str:
+    """Bring the store up to date and say which it is; SettingRefused where it can never be used."""
+    from cds.store import connect, migrate
+    try:
+        before = migrate.prepare(url)
+    except StoreRefused as refused:
+        raise SettingRefused(f"--store: {refused}") from None
+    except StoreUnreachable as trouble:
+        return f"{connect.told(url)} does not answer ({trouble}); feedback is refused with 503 until it does, hooks are answered"
+    now = migrate.NEEDED if before in (None, migrate.NEEDED) else f"{migrate.NEEDED}, brought up from {before}"
+    return f"{connect.told(url)} (schema {now})"
+
+
+def _announce(settings: Settings, ready: Ready, store: str) -> None:
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     base = f"http://{host}:{settings.port}/cds-services"
     book = ready.rulebook
@@ -80,6 +98,7 @@ def _announce(settings: Settings, ready: Ready) -> None:
     engine = "durable-rules, checked against the reference evaluator" if ready.inference else f"reference evaluator only ({ready.engine_note})"
     console.print(f"[bold]ketamine-cds[/] · rulebook {book.book.version}, {len(book.rules)} rules, awaiting clinical sign-off · {book.hash[:23]}…")
     console.print(f"Engine: {engine}")
+    console.print(f"Store: {store}", markup=False)
     if settings.as_of:
         console.print(f"Judging as of {settings.as_of.isoformat()}, not by the clock.")
     console.print("Unauthenticated calls are accepted because this is a loopback address.")

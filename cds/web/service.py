@@ -12,6 +12,7 @@ from cds import clock, pipeline
 from cds.hooks.request import RequestRefused, parse, request
 from cds.pipeline import Decision, Ready
 from cds.settings import Settings
+from cds.store.records import ShownCard, shown
 from cds.web import limits, metrics
 from cds.web.discovery import service_id
 from cds.web.replies import Reply, outcome, refusal, reply
@@ -24,10 +25,12 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 @dataclass(slots=True)
 class Serving:
-    """What this worker serves, how many requests are under way, and whether the evaluators ever disagreed."""
+    """What this worker serves, where its cards are handed over to be remembered, how many requests are under way, and
+    whether the evaluators ever disagreed."""
 
     ready: Ready
     settings: Settings
+    remember: Callable[[list[ShownCard]], None]
     under_way: int = 0
     disagreed: bool = False
 
@@ -83,6 +86,9 @@ class Service:
             raise RequestRefused("$.prefetch", "ketamine is ordered and no list of the chart could be read; send the prefetch that "
                                  "discovery asks for. No check was made", "required", 412)
         metrics.count(decision.findings)
+        if decision.cards:
+            at = clock.now()
+            self._serving.remember([shown(card, self._name, at) for card in decision.cards])
         return reply({"cards": decision.cards})
 
     def _note_events(self, decision: Decision) -> None:
@@ -94,9 +100,8 @@ class Service:
                 LOG.error("engine %s: %s", kind, one.event)
 
 
-def unexpected(error: Exception) -> Reply:
+def unexpected(error: Exception, what: str = "the request could not be evaluated; nothing was checked") -> Reply:
     """The last resort: nothing of the request is repeated, a number ties the answer to the log."""
     number = clock.new_identifier()
     LOG.error("unexpected failure %s: %s", number, type(error).__name__, exc_info=error)
-    said = f"the request could not be evaluated; nothing was checked. Failure {number} is in the service's log"
-    return reply(outcome("exception", said), 500)
+    return reply(outcome("exception", f"{what}. Failure {number} is in the service's log"), 500)
