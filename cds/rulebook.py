@@ -98,7 +98,8 @@ def read(folders: Sequence[Path], today: date, problems: list[Problem], drafts: 
     sources, reasons = _sources(folders, problems), _reasons(folders, problems)
     if not any((folder / "terms").is_dir() for folder in folders) or book is None:
         return None
-    known = Known({name: term.kind for name, term in terms.items()}, frozenset(sources), frozenset(reasons))
+    known = Known({name: term.kind for name, term in terms.items()}, frozenset(sources), frozenset(reasons),
+                  frozenset(name for name, term in terms.items() if term.results))
     used: set[str] = {book.scope}
     rules = [rule for path in _rule_files(folders, problems) if (rule := read_rule(path, known, problems, used)) is not None]
     _stray_files(folders, problems)

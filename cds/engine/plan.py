@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from cds.engine.clauses import is_about_order, is_measuring
 from cds.engine.formula import All, Any, Formula, Literal, negate
 from cds.facts.model import Wanted
-from cds.rulefile.language import VERBS
+from cds.rulefile.language import READS_TOO, VERBS
 from cds.rulefile.rule import Ask, Clause, Exempt, Question, Rule
 
 
@@ -74,7 +74,7 @@ def plan(rules: Iterable[Rule]) -> Plan:
 
 
 def _wanted(clauses: Sequence[Clause]) -> Wanted:
-    heads = [clause.head for clause in clauses if VERBS[clause.verb].reads]
+    heads = [head for clause in clauses if VERBS[clause.verb].reads for head in (clause.head, *(clause.word(word) or () for word in READS_TOO))]
     dosed = frozenset(clause.head for clause in clauses if clause.word("daily_dose") is not None and isinstance(clause.head, str))
     return Wanted(frozenset(name for head in heads for name in (head if isinstance(head, tuple) else (head,)) if isinstance(name, str)), dosed)
 

@@ -26,6 +26,7 @@ class Known:
     term_kinds: Mapping[str, str]
     sources: frozenset[str]
     override_reasons: frozenset[str]
+    with_results: frozenset[str] | None = None
 
 
 def read_rule(path: Path, known: Known, problems: list[Problem], used_terms: set[str]) -> Rule | None:
@@ -50,7 +51,7 @@ def build(node: Node, known: Known, problems: list[Problem], used_terms: set[str
     before = len(problems)
     own = _settings(node, problems, settings or {})
     named = frozenset((node.get("settings") or Node({}, node.place)).mapping)
-    reader = Reader(known.term_kinds, own, problems, named_settings=named)
+    reader = Reader(known.term_kinds, own, problems, named_settings=named, with_results=known.with_results)
     keeps = node.get("soft_evidence") is not None
     if_not_met, if_unknown = _message_or_none(node.mapping["if_not_met"], reader), _if_unknown(node.mapping["if_unknown"], reader)
     applies = question(node.mapping["applies_when"], reader, keeps)
