@@ -49,6 +49,6 @@ def _none(clause: Clause, name: str, window: Quantity, facts: PatientFacts) -> A
     if clause.word("if_absent") == "no":
         return FLAT_NO
     later = clause.word("left_to_the_day_within")
-    if isinstance(later, Quantity) and any(one.result for one, _ in newest(str(clause.head), later, facts, "result")):
+    if clause.word("left_to_the_day") or isinstance(later, Quantity) and any(one.result for one, _ in newest(str(clause.head), later, facts, "result")):
         return Answer(UNKNOWN, (), (Missing(name, "to be checked on the day", on_the_day=True),))
     return Answer(UNKNOWN, (), missing)

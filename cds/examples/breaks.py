@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from cds.engine.decide import NOT_APPLICABLE, Judged, Reading, judge
+from cds.engine.decide import NOT_APPLICABLE, UNDECIDED, Judged, Reading, Verdict, judge
 from cds.engine.evaluate import evaluate
 from cds.engine.plan import Plan, asking, keeping
-from cds.examples.run import passes
+from cds.examples.run import passes, told
 from cds.facts.model import PatientFacts
 from cds.rulefile.breaks import Break, Neighbours, breaks
 from cds.rulefile.rule import AcceptedBreak, Clause, Example, Question, Rule, asks
@@ -50,7 +50,10 @@ class Asked:
     def passes(self, example: Example, read: Reading | None) -> bool:
         """Whether the rule answers an example as expected."""
         found = self.judged(example.hook, read)
-        return passes(example, found.answer, found.show, self.rule.levels[found.place] if found.place is not None else None)
+        show = found.show
+        if found.answer == UNDECIDED and example.show and read is not None:
+            show = told(Verdict(self.rule, UNDECIDED, missing=tuple(read.missing(self.rule.met_when))), example.hook)
+        return passes(example, found.answer, show, self.rule.levels[found.place] if found.place is not None else None)
 
     def changes(self, other: Asked) -> tuple[tuple[Question, Question], ...] | None:
         """The questions in which another rule differs, each beside its own; None where it differs in more than questions."""
@@ -122,8 +125,13 @@ def unnoticed(rule: Rule, breaks: Sequence[Break], cases: Iterable[Case], terms:
     for example, facts in cases:
         read = bench.read(facts)
         if read is not None and whole.passes(example, read):
-            left = [(one, asked, changes) for one, asked, changes in left if same(changes, read) or asked.passes(example, read)]
+            left = [(one, asked, changes) for one, asked, changes in left if (same(changes, read) and not _by_gaps(example)) or asked.passes(example, read)]
     return [one for one, _, _ in left]
+
+
+def _by_gaps(example: Example) -> bool:
+    """Whether an example expects how urgently an unknown answer is told, which values alone do not show."""
+    return example.answer == UNDECIDED and example.show is not None
 
 
 def same(changes: tuple[tuple[Question, Question], ...] | None, read: Reading) -> bool:

@@ -230,7 +230,7 @@ def _if_unknown(node: Node, reader: Reader) -> Message | NotChecked | None:
 
 def _example(node: Node) -> Example:
     expect = node.mapping["expect"].text
-    answer, _, show = expect.partition(" ") if expect.startswith("met") else (expect, "", "")
+    answer, _, show = expect.partition(" ") if expect.startswith(("met", "unknown")) else (expect, "", "")
     lines = tuple(node.mapping["chart"].items)
     hook = next((line.mapping["at"].text for line in lines if "at" in line.mapping), "order-sign")
     card = node.get("card")

@@ -128,7 +128,7 @@ def _word(verb: str, word: str, shape: Verb, node: Node, reader: Reader) -> Oper
         return _choice(value, ROUTES, reader)
     if word == "for":
         return _term(value, "condition", reader)
-    if word == "not_in_remission":
+    if word in ("not_in_remission", "left_to_the_day"):
         return _choice(value, ("true",), reader)
     if word == "if_absent":
         return _choice(value, ("no",), reader)

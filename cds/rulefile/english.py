@@ -101,6 +101,13 @@ def _classes(clause: Clause, says: Says) -> str:
     return f"the patient takes {wanted} of: {', '.join(says.get(term, term) for term in clause.head)}"
 
 
+def _left_to_the_day(clause: Clause) -> str:
+    within = clause.word("left_to_the_day_within")
+    if clause.word("left_to_the_day"):
+        return " (a missing one is left to the day)"
+    return f" (a missing one is left to the day where there is one of the last {within})" if within else ""
+
+
 def _later(clause: Clause, says: Says) -> str:
     ended, refuted = clause.word("not_ended_by") or (), clause.word("not_refuted_by") or ()
     after = _within(clause, "refuted_after", " more than").replace(" more than ", " ") + (" or more after it" if clause.word("refuted_after") else "")
@@ -119,7 +126,7 @@ _SPOKEN = {
                              + _within(c, "longer_ago_than", " longer ago than")),
     "allergic_to": lambda c, s: f"the patient is allergic to {_name(c, s)}",
     "measured": lambda c, s: (f"the newest {_name(c, s)} of the last {c.word('within')} is {c.word('is')}"
-                              + _within(c, "left_to_the_day_within", " (left to the day where the newest is of the last") + (")" if c.word("left_to_the_day_within") else "")
+                              + _left_to_the_day(c)
                               + _later(c, s)),
     "not_measured": lambda c, s: f"no {_name(c, s)} was measured in the last {c.word('within')}",
     "age": lambda c, s: f"the patient's age is {c.head}",

@@ -51,7 +51,7 @@ VERBS: dict[str, Verb] = {
     "has_had": Verb("condition", "conditions", ("within", "longer_ago_than"),
                     measures={"within": ("time",), "longer_ago_than": ("time",)}),
     "allergic_to": Verb("medication", "allergies"),
-    "measured": Verb("measurement", "observations", ("is", "within", "if_absent", "because", "left_to_the_day_within", *LATER), ("is", "within"),
+    "measured": Verb("measurement", "observations", ("is", "within", "if_absent", "because", "left_to_the_day", "left_to_the_day_within", *LATER), ("is", "within"),
                      measures={"is": ("pressure", "weight", "share", "frequency"), "within": ("time",), "left_to_the_day_within": ("time",),
                                "refuted_after": ("time",)}),
     "not_measured": Verb("measurement", "observations", ("within",), ("within",), measures={"within": ("time",)}),
