@@ -38,7 +38,7 @@ def problem(code="", text="", system=ICD) -> set[str]:
 @pytest.mark.parametrize("code, terms", [
     ("1431286", {"opioids", "barbiturates"}), ("1190761", {"barbiturates"}), ("403970", {"sedatives-weak"}),
     ("805679", {"sedatives-weak"}), ("317351", {"benzodiazepines", "benzodiazepines-long-acting"}),
-    ("1551474", set()), ("1000091", set()), ("562592", set()), ("1867940", set()), ("1725058", set()),
+    ("1551474", {"naltrexone"}), ("1000091", set()), ("562592", set()), ("1867940", set()), ("1725058", set()),
     ("6130", {"ketamine", "any-ketamine"}), ("2119365", {"esketamine", "any-ketamine"}), ("103943", set()),
     ("2119381", {"esketamine", "any-ketamine"}), ("10438", {"xanthines"}), ("245134", {"opioids"})],
     ids=["opioid and barbiturate", "barbiturate antispasmodic", "fluoxetine and olanzapine", "intrathecal baclofen",
@@ -63,12 +63,37 @@ def test_a_name_in_uncoded_text_is_found_as_a_whole_word(text, there, not_there)
 
 
 @pytest.mark.parametrize("text", [
-    "apomorphine", "hydrALAZINE 25 mg", "escitalopram", "levomilnacipran", "armodafinil", "pseudoephedrine", "loxapine",
-    "dextroamphetamine", "busPIRone", "naloxone", "nalmefene", "loperamide", "flumazenil", "pentoxifylline", "caffeine",
-    "Lamictal 25 mg tablet (for patients taking carbamazepine, phenytoin or primidone)", "doxofylline", "ramelteon"])
+    "apomorphine", "hydrALAZINE 25 mg", "escitalopram", "levomilnacipran", "loxapine", "busPIRone", "naloxone", "nalmefene", "loperamide",
+    "flumazenil", "pentoxifylline", "caffeine", "doxofylline", "ramelteon", "pitolisant", "tedizolid", "methylnaltrexone", "naloxegol"])
 def test_a_look_alike_belongs_to_no_term_and_was_read_all_the_same(text):
     found = FIND.medication((), text)
     assert not found.terms and found.named and "carbamazepine" not in found.ingredients
+
+
+@pytest.mark.parametrize("text, ingredient, term", [
+    ("armodafinil", "armodafinil", "stimulants"), ("pseudoephedrine", "pseudoephedrine", "decongestants-oral"),
+    ("dextroamphetamine", "dextroamphetamine", "stimulants"), ("methamphetamine", "methamphetamine", "stimulants"),
+    ("Lamictal 25 mg tablet (for patients taking carbamazepine, phenytoin or primidone)", "lamotrigine", "lamotrigine")])
+def test_a_name_that_holds_another_name_is_only_itself(text, ingredient, term):
+    found = FIND.medication((), text)
+    assert found.ingredients == (ingredient,) and term in found.terms and found.terms.keys() <= {term, "sympathomimetics"}
+
+
+@pytest.mark.parametrize("code, text", [
+    ("562592", "phenylephrine 1.25 MG/ML Ophthalmic Solution"), ("1867940", "epinephrine / lidocaine injection"), ("1870205", "Auvi-Q"),
+    ("8163", "phenylephrine"), ("3992", "epinephrine"), ("", "EpiPen 0.3 mg auto-injector"), ("", "Uribel capsule"), ("1725058", "naloxone Nasal Spray")])
+def test_local_dental_and_auto_injector_products_and_urinary_antiseptics_raise_no_pressor_card(code, text):
+    assert not drug(code, text=text)
+
+
+def test_the_route_tells_selective_from_unselective_selegiline():
+    assert "selegiline-oral" in drug("859186") and "maoi-irreversible" not in drug("859186")
+    assert "maoi-irreversible" in drug("865206") and "maoi-selective" not in drug("865206")
+    assert "maoi-irreversible" in drug("9639")
+
+
+def test_an_injected_pressor_counts_by_its_product_code():
+    assert "vasopressors" in drug("1232651") and "vasopressors" in drug("1660014") and "decongestants-oral" not in drug("1232651")
 
 
 @pytest.mark.parametrize("codings, text", [((), ""), ((("", "", ""),), ""), ((("urn:x", "123", ""),), ""), ((), "42")])
@@ -242,7 +267,7 @@ def test_every_icd_prefix_belongs_to_its_term_with_any_ending():
 def test_every_ingredient_belongs_to_its_term_by_its_code_and_by_its_name():
     codes = {row["name"]: row["rxcui"] for row in load.rows(FOLDER, "ingredients.csv")}
     for name, includes in WRITTEN.items():
-        if TERMS[name].kind == MEDICATION and not TERMS[name].forms:
+        if TERMS[name].kind == MEDICATION and not TERMS[name].forms and not TERMS[name].only_routes:
             for ingredient in includes.get("ingredients", ()):
                 label, code = re.fullmatch(r"(.+?)(?: ([0-9]+))?", ingredient).groups()
                 assert codes[label] == (code or ""), f"{name}: {ingredient} is not what ingredients.csv says"
