@@ -70,32 +70,6 @@ def test_a_look_alike_belongs_to_no_term_and_was_read_all_the_same(text):
     assert not found.terms and found.named and "carbamazepine" not in found.ingredients
 
 
-@pytest.mark.parametrize("text, ingredient, term", [
-    ("armodafinil", "armodafinil", "stimulants"), ("pseudoephedrine", "pseudoephedrine", "decongestants-oral"),
-    ("dextroamphetamine", "dextroamphetamine", "stimulants"), ("methamphetamine", "methamphetamine", "stimulants"),
-    ("Lamictal 25 mg tablet (for patients taking carbamazepine, phenytoin or primidone)", "lamotrigine", "lamotrigine")])
-def test_a_name_that_holds_another_name_is_only_itself(text, ingredient, term):
-    found = FIND.medication((), text)
-    assert found.ingredients == (ingredient,) and term in found.terms and found.terms.keys() <= {term, "sympathomimetics"}
-
-
-@pytest.mark.parametrize("code, text", [
-    ("562592", "phenylephrine 1.25 MG/ML Ophthalmic Solution"), ("1867940", "epinephrine / lidocaine injection"), ("1870205", "Auvi-Q"),
-    ("8163", "phenylephrine"), ("3992", "epinephrine"), ("", "EpiPen 0.3 mg auto-injector"), ("", "Uribel capsule"), ("1725058", "naloxone Nasal Spray")])
-def test_local_dental_and_auto_injector_products_and_urinary_antiseptics_raise_no_pressor_card(code, text):
-    assert not drug(code, text=text)
-
-
-def test_the_route_tells_selective_from_unselective_selegiline():
-    assert "selegiline-oral" in drug("859186") and "maoi-irreversible" not in drug("859186")
-    assert "maoi-irreversible" in drug("865206") and "maoi-selective" not in drug("865206")
-    assert "maoi-irreversible" in drug("9639")
-
-
-def test_an_injected_pressor_counts_by_its_product_code():
-    assert "vasopressors" in drug("1232651") and "vasopressors" in drug("1660014") and "decongestants-oral" not in drug("1232651")
-
-
 @pytest.mark.parametrize("codings, text", [((), ""), ((("", "", ""),), ""), ((("urn:x", "123", ""),), ""), ((), "42")])
 def test_an_entry_without_a_known_code_and_a_readable_name_is_not_named(codings, text):
     assert not FIND.medication(codings, text).named
