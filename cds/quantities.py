@@ -37,6 +37,7 @@ UNITS: dict[str, dict[str, Fraction]] = {
     "pressure": {"mmHg": _ONE, "mm[Hg]": _ONE, "mm Hg": _ONE, "mm hg": _ONE, "kPa": _F(75006157584566, 10**13)},
     "share": {"%": _ONE, "percent": _ONE},
     "frequency": {"/min": _ONE, "{beats}/min": _ONE, "beats/min": _ONE, "bpm": _ONE, "{Beats}/min": _ONE},
+    "activity": {"IU/L": _ONE, "[IU]/L": _ONE, "[iU]/L": _ONE, "mIU/mL": _ONE, "m[IU]/mL": _ONE, "U/L": _ONE, "mU/mL": _ONE, "IU/mL": _F(1000), "[IU]/mL": _F(1000)},
     "count": {"classes": _ONE, "class": _ONE, "drugs": _ONE, "trials": _ONE, "infusions": _ONE},
 }
 _NUMBER = re.compile(r"(?P<number>[0-9]{1,12}(\.[0-9]{1,9})?)\s*(?P<unit>\S.*)")

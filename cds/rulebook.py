@@ -107,7 +107,8 @@ def read(folders: Sequence[Path], today: date, problems: list[Problem], drafts: 
     if usable:
         check_terms(terms, term_nodes, folders, problems)
         usable = not any(problem.level == "error" for problem in problems)
-    known = Known({name: term.kind for name, term in terms.items()}, frozenset(sources), frozenset(reasons))
+    known = Known({name: term.kind for name, term in terms.items()}, frozenset(sources), frozenset(reasons),
+                  frozenset(name for name, term in terms.items() if term.results))
     used: set[str] = {book.scope} if book else set()
     unsound: list[Example] = []
     paths = _rule_files(folders, problems)

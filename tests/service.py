@@ -200,7 +200,7 @@ def asked(hook: str = "order-sign", orders: list[Document] | None = None, statem
     if hook != "patient-view":
         context["draftOrders"] = bundle(*([order(patient=patient)] if orders is None else orders))
     vitals = [*pressure(120, 80), measured("29463-7", 80, "kg", "w-1", "2026-06-20")] if observations is None else observations
-    prefetch = {"patient": {"resourceType": "Patient", "id": patient, "birthDate": "1980-01-01", "gender": "female"},
+    prefetch = {"patient": {"resourceType": "Patient", "id": patient, "birthDate": "1980-01-01", "gender": "male"},
                 "conditions": bundle(*conditions), "medicationstatements": bundle(*statements),
                 "medicationrequests": bundle(*medicationrequests), "observations": bundle(*vitals)}
     return {"hook": hook, "hookInstance": "test", "context": context, "prefetch": prefetch, **more}

@@ -43,12 +43,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """How one record answers a clause about a list."""
+    """How one record answers a clause about a list; `against` are records that speak against it."""
 
     value: int
     because: Because
     doubts: tuple[str, ...] = ()
     missing: tuple[Missing, ...] = ()
+    against: tuple[Because, ...] = ()
 
 
 FLAT_NO, FLAT_YES = Answer(NO), Answer(YES)
@@ -60,7 +61,7 @@ def listed(name: str, hits: Iterable[Hit], facts: PatientFacts) -> Answer:
     best = max((hit.value for hit in found), default=NO)
     if best >= SOFT:
         shown = sorted((hit for hit in found if hit.value >= SOFT), key=lambda hit: (-hit.value, hit.because.text, hit.because.resource))
-        return Answer(best, tuple(hit.because for hit in shown), (),
+        return Answer(best, tuple(one for hit in shown for one in (hit.because, *hit.against)), (),
                       tuple(dict.fromkeys(doubt for hit in shown if hit.value == SOFT for doubt in hit.doubts)) if best == SOFT else ())
     missing = [one for hit in found for one in hit.missing] + unread(name, facts)
     return Answer(UNKNOWN, (), tuple(dict.fromkeys(missing))) if missing else FLAT_NO

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from cds.engine import listed, measured, ordered
+from cds.engine import listed, measured, ordered, results
 from cds.engine.answers import FLAT_NO, FLAT_YES, Answer, Missing
 from cds.engine.formula import NO, UNKNOWN
 from cds.facts.model import Order, PatientFacts
@@ -21,7 +21,7 @@ _PATIENT: dict[str, Callable[[Clause, PatientFacts, Terms], Answer]] = {
     "has": lambda clause, facts, terms: listed.has(clause, facts),
     "has_had": lambda clause, facts, terms: listed.has_had(clause, facts),
     "allergic_to": lambda clause, facts, terms: listed.allergic_to(clause, facts),
-    "measured": measured.measured,
+    "measured": lambda clause, facts, terms: (results.result if isinstance(clause.word("is"), str) else measured.measured)(clause, facts, terms),
     "not_measured": measured.not_measured,
     "age": lambda clause, facts, terms: measured.age(clause, facts),
     "sex": lambda clause, facts, terms: measured.sex(clause, facts),
@@ -44,8 +44,8 @@ def is_about_order(clause: Clause) -> bool:
 
 
 def is_measuring(clause: Clause) -> bool:
-    """Whether a clause reads a measurement, which an order signed ahead leaves to the day itself."""
-    return clause.verb in _MEASURING
+    """Whether a clause reads a measurement, which an order signed ahead leaves to the day itself; a result that was found stays found."""
+    return clause.verb in _MEASURING and not (isinstance(clause.word("is"), str) and clause.word("if_absent") is not None)
 
 
 def of_patient(clause: Clause, facts: PatientFacts, terms: Terms) -> Answer:

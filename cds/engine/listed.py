@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cds.engine.answers import Answer, Because, Hit, Missing, listed
+from cds.engine.later import settled
 from cds.engine.formula import NO, SOFT, UNKNOWN, YES
 from cds.facts.model import CURRENT, ENDED, LISTS, ON_HOLD, ORDERED, Condition, Medication, PatientFacts
 from cds.intervals import Moment, Within
@@ -86,7 +87,12 @@ def has(clause: Clause, facts: PatientFacts) -> Answer:
     """An active problem of a term, perhaps one that began within a window."""
     return listed("conditions", (_problem(clause, one, clause.word("began_within"), facts, active=True)
                                  for one in facts.conditions.get(clause.head, ()) if one.active
-                                 and not (clause.word("not_in_remission") and one.in_remission)), facts)
+                                 and not (clause.word("not_in_remission") and one.in_remission) and not _over(clause.head, one, facts)), facts)
+
+
+def _over(term: str, one: Condition, facts: PatientFacts) -> bool:
+    until = one.true_until.get(term)
+    return until is not None and until < facts.asked_at
 
 
 def has_had(clause: Clause, facts: PatientFacts) -> Answer:
@@ -116,7 +122,11 @@ def _problem(clause: Clause, one: Condition, window: object, facts: PatientFacts
         value, doubts = SOFT, (*doubts, f"{one.name} matched by name")
     if value == YES and one.doubts:
         value, doubts = SOFT, (*doubts, *(f"{one.name}: {doubt}" for doubt in one.doubts))
-    return Hit(value, Because(one.ref, text, how), doubts)
+    if value == YES and active and clause.head in one.true_until and one.true_until[clause.head] is None:
+        value, doubts = SOFT, (*doubts, f"{one.name}: date not recorded")
+    hit = Hit(value, Because(one.ref, text, how), doubts)
+    dates = [when for when in (one.onset, one.recorded) if when is not None]
+    return settled(hit, max(dates, key=lambda when: when.latest, default=None), clause, facts)
 
 
 def _dated(term: str, one: Condition, window: Quantity, facts: PatientFacts) -> tuple[int, tuple[str, ...], str]:

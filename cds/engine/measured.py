@@ -93,12 +93,18 @@ def not_measured(clause: Clause, facts: PatientFacts, terms: dict[str, Term]) ->
     return Answer(UNKNOWN, (), missing) if any(one.unreadable for one in missing) else FLAT_YES
 
 
+def _unrecorded(what: str, facts: PatientFacts) -> Missing:
+    """What is missing of the patient: a detail that was not recorded, or the whole record."""
+    state = facts.lists.get("patient")
+    return Missing(what, "not recorded") if state is None or state.read else Missing(LISTS["patient"], state.reason, unreadable=True)
+
+
 def age(clause: Clause, facts: PatientFacts) -> Answer:
     """The age in completed years compares as asked, for every birth date the record allows."""
     wanted = clause.head
     assert isinstance(wanted, Comparison)
     if facts.birth is None:
-        return FLAT_NO if clause.word("if_absent") == "no" else Answer(UNKNOWN, (), (Missing("birth date", "not recorded"),))
+        return FLAT_NO if clause.word("if_absent") == "no" else Answer(UNKNOWN, (), (_unrecorded("birth date", facts),))
     limit = wanted.amount.value / 8766
     said = {holds(Fraction(years), wanted.how, limit) for years in age_in_years(facts.birth, facts.asked_at, facts.zone)}
     if len(said) == 2:
@@ -109,5 +115,5 @@ def age(clause: Clause, facts: PatientFacts) -> Answer:
 def sex(clause: Clause, facts: PatientFacts) -> Answer:
     """The recorded sex is the one asked for."""
     if facts.sex is None:
-        return Answer(UNKNOWN, (), (Missing("sex", "not recorded"),))
+        return Answer(UNKNOWN, (), (_unrecorded("sex", facts),))
     return FLAT_YES if facts.sex == clause.head else FLAT_NO

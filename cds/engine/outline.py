@@ -74,7 +74,7 @@ def outline(ready: RulePlan, number: Mapping[Clause, int], values: Sequence[int]
     stand = standing(rule, applies, conclusions[ready.met_conclusion], [min(conclusions[one] for one in level.conclusions) for level in ready.levels])
     if stand.answer == NOT_APPLICABLE or stand.answer == NOT_MET and not disputed:
         return Outline(stand.answer)
-    read = _Reading(number, values)
+    read = Reading(number, values)
     if applies == UNKNOWN and stand.reached > NO:
         return Outline(UNDECIDED, missing=(*read.missing(rule.applies_when), *read.missing(rule.met_when)))
     if disputed:
@@ -102,7 +102,7 @@ def standing(rule: Rule, applies: int, met: int, levels: Sequence[int]) -> Stand
     return Standing(MET, found, reached, place, _shown(rule.levels[place], found[place]))
 
 
-def _met(ready: RulePlan, read: _Reading, stand: Standing) -> Outline:
+def _met(ready: RulePlan, read: Reading, stand: Standing) -> Outline:
     rule, found, place = ready.rule, stand.found, stand.place
     whole = read.supporting(rule.met_when)
     if place is None:
@@ -117,7 +117,7 @@ def _met(ready: RulePlan, read: _Reading, stand: Standing) -> Outline:
                    tuple(rule.levels[other].message.summary for other in higher))
 
 
-def _disputed(ready: RulePlan, read: _Reading, found: Numbers, reached: int) -> Outline:
+def _disputed(ready: RulePlan, read: Reading, found: Numbers, reached: int) -> Outline:
     """Both evaluators must agree; where either says met its card shows all the same, and the rule is unknown."""
     levels = ready.rule.levels
     if reached < SOFT or not levels:
@@ -131,7 +131,7 @@ def _shown(level: Level, met: int) -> str:
     return level.message.show if met == YES else _MILDER[level.message.show]
 
 
-class _Reading:
+class Reading:
     """Which clauses speak for a question, and which keep it open."""
 
     def __init__(self, number: Mapping[Clause, int], values: Sequence[int]) -> None:

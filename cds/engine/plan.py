@@ -11,7 +11,7 @@ from cds.engine.clauses import is_about_order, is_measuring
 from cds.engine import formula as logic
 from cds.engine.formula import All, Any, Formula, Literal, negate
 from cds.facts.model import Wanted
-from cds.rulefile.language import VERBS
+from cds.rulefile.language import READS_TOO, VERBS
 from cds.rulefile.rule import Ask, Clause, Exempt, Question, Rule
 
 INDEXED = ("medications", "conditions", "allergies")
@@ -101,7 +101,7 @@ def _of_list(clauses: Sequence[Clause]) -> dict[str, dict[str, tuple[int, ...]]]
 
 
 def _wanted(clauses: Sequence[Clause]) -> Wanted:
-    heads = [clause.head for clause in clauses if VERBS[clause.verb].reads]
+    heads = [head for clause in clauses if VERBS[clause.verb].reads for head in (clause.head, *(clause.word(word) or () for word in READS_TOO))]
     dosed = frozenset(clause.head for clause in clauses if clause.word("daily_dose") is not None and isinstance(clause.head, str))
     return Wanted(frozenset(name for head in heads for name in (head if isinstance(head, tuple) else (head,)) if isinstance(name, str)), dosed)
 

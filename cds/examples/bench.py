@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from cds.engine.answers import Answer, Missing
 from cds.engine.evaluate import evaluate
 from cds.engine.formula import Formula, value
-from cds.engine.outline import NOT_APPLICABLE, Standing, standing
+from cds.engine.outline import NOT_APPLICABLE, Reading, Standing, standing
 from cds.engine.plan import asking, formula, keeping
 from cds.facts.model import PatientFacts
 from cds.rulefile.rule import Clause, Level, Question, Rule
@@ -22,6 +23,8 @@ class Answers:
 
     hook: str
     of_clauses: tuple[int, ...]
+    records: tuple[Answer, ...] = ()
+    number: Mapping[Clause, int] = field(default_factory=dict)
     known: dict[int, int] = field(default_factory=dict)
 
     def value(self, found: Formula) -> int:
@@ -30,6 +33,11 @@ class Answers:
         if key not in self.known:
             self.known[key] = value(found, self.of_clauses)
         return self.known[key]
+
+    def missing(self, rule: Rule) -> tuple[Missing, ...]:
+        """What kept a rule of the same bench from a firm answer."""
+        numbers = Reading(self.number, self.of_clauses).missing(rule.met_when)
+        return tuple(one for number in numbers for one in self.records[number].missing)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +82,7 @@ class Bench:
     def answers(self, facts: PatientFacts) -> Answers | None:
         """The clause answers for the first order of a chart; None where no order is in scope."""
         found = evaluate(self._plan, replace(facts, memo={}), None, self._terms)
-        return Answers(facts.hook, tuple(one.value for one in found[0].answers)) if found else None
+        return Answers(facts.hook, tuple(one.value for one in found[0].answers), found[0].answers, self._number) if found else None
 
     def _asked(self, rule: Rule) -> Asked:
         return Asked(rule, self._formula(rule.applies_when), self._formula(rule.met_when), tuple(self._level(rule, one) for one in rule.levels))

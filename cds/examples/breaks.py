@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from cds.engine.decide import UNDECIDED, Verdict
 from cds.examples.bench import Answers, Asked, Bench, same
-from cds.examples.run import at_settings, passes
+from cds.examples.run import at_settings, passes, told
 from cds.facts.model import PatientFacts
 from cds.rulebook import Rulebook
 from cds.rulefile.breaks import Break, Neighbours, breaks
@@ -72,10 +73,19 @@ def unnoticed(rule: Rule, breaks: Sequence[Break], cases: Iterable[Case], terms:
     for example, facts in cases:
         answers = bench.answers(facts)
         if answers is not None and _passes(whole, example, answers):
-            left = [(one, asked, changes) for one, asked, changes in left if same(changes, answers) or _passes(asked, example, answers)]
+            left = [(one, asked, changes) for one, asked, changes in left
+                    if (not _by_gaps(example) and same(changes, answers)) or _passes(asked, example, answers)]
     return [one for one, _, _ in left]
 
 
 def _passes(asked: Asked, example: Example, answers: Answers) -> bool:
     found = asked.standing(answers)
-    return passes(example, found.answer, found.show, asked.level(found))
+    show = found.show
+    if _by_gaps(example) and found.answer == UNDECIDED:
+        show = told(Verdict(asked.rule, UNDECIDED, missing=answers.missing(asked.rule)), example.hook)
+    return passes(example, found.answer, show, asked.level(found))
+
+
+def _by_gaps(example: Example) -> bool:
+    """Whether an example expects how urgently an unknown answer is told, which the values of clauses alone do not show."""
+    return example.answer == UNDECIDED and example.show is not None

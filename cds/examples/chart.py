@@ -8,24 +8,27 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from fractions import Fraction
 
+from cds.facts.conditions import true_until
 from cds.facts.gather import by_term
+from cds.facts.results import told
 from cds.facts.model import (CURRENT, ENDED, LISTS, ON_HOLD, ORDERED, POSSIBLE, Condition, Dose, ListState, Measurement, Medication, Order,
                              PatientFacts)
 from cds.intervals import Moment
 from cds.quantities import Quantity, quantity
-from cds.rulefile.language import HOOKS, ROUTES, SEXES
+from cds.rulefile.language import HOOKS, RESULTS, ROUTES, SEXES
 from cds.rulefile.problems import Problem, did_you_mean
 from cds.rulefile.rule import Example
 from cds.rulefile.source import Node
-from cds.terms.model import CONDITION, MEASUREMENT, MEDICATION, Term
+from cds.terms.model import CONDITION, ICD10, MEASUREMENT, MEDICATION, SNOMED, Recognised, Term
 from cds.terms.recognise import Recogniser
 
 NOW = datetime(2026, 6, 30, 10, 0, tzinfo=timezone.utc)
 _WORDS: dict[str, tuple[str, ...]] = {
     "ordering": ("by_route", "for", "dose", "over", "rate", "method", "strength", "diluted", "planned"),
     "taking": ("status", "matched", "daily_dose"), "took": ("stopped", "matched"),
-    "has": ("began", "entered", "diagnosis", "matched"), "had": ("began", "entered"),
+    "has": ("began", "entered", "diagnosis", "matched", "code"), "had": ("began", "entered", "code"),
     "measured": ("was", "taken"), "age": (), "sex": (), "at": (), "unavailable": (), "unclassified": (),
 }
 _STATES = {"on hold": ON_HOLD, "unknown": POSSIBLE}
@@ -137,9 +140,23 @@ def _has(line: Node, head: Node, draft: _Draft, active: bool = True) -> None:
     how = "text" if line.get("matched") else "code"
     unsure = line.get("diagnosis")
     began, entered = line.get("began"), line.get("entered")
-    draft.conditions.append(Condition(_ref(line), name, f"{name}, {'active' if active else 'over'}", {one: how for one in draft.recogniser.including(name)},
-                                      active, onset=_ago(began) if began else None, recorded=_ago(entered) if entered else None,
-                                      doubts=(f"{unsure.text} diagnosis",) if unsure else ()))
+    onset, recorded = _ago(began) if began else None, _ago(entered) if entered else None
+    known = _known(line, name, draft)
+    terms = dict.fromkeys((*draft.recogniser.including(name), *known.terms), how)
+    draft.conditions.append(Condition(_ref(line), name, f"{name}, {'active' if active else 'over'}", terms, active, onset=onset, recorded=recorded,
+                                      doubts=(f"{unsure.text} diagnosis",) if unsure else (),
+                                      true_until=true_until(known, onset, recorded, timezone.utc)))
+
+
+def _known(line: Node, name: str, draft: _Draft) -> Recognised:
+    """What the code of a problem says, else what its term says by itself."""
+    code = line.get("code")
+    if code is None:
+        return Recognised({}, lasts=draft.recogniser.lasting(name))
+    known = draft.recogniser.condition(tuple((next(iter(system)), code.text, "") for system in (ICD10, SNOMED)), "")
+    if name not in known.terms:
+        raise _Slip(code, "unknown-term", f"`{code.text}` is not a code of `{name}`", "Use a code of that term, or leave `code` out.")
+    return known
 
 
 def _measured(line: Node, head: Node, draft: _Draft) -> None:
@@ -147,6 +164,11 @@ def _measured(line: Node, head: Node, draft: _Draft) -> None:
     was, taken = line.get("was"), line.get("taken")
     if was is None or taken is None:
         raise _Slip(line, "missing-key", "`measured` needs `was` and `taken`", "Write `was: 124 mmHg` and `taken: 1 hour ago`.")
+    if draft.terms[name].results:
+        result = was.text if was.text in RESULTS else told(was.text, draft.terms[name].results)
+        draft.measurements.append(Measurement(_ref(line), draft.recogniser.including(name), Fraction(0), "result", _ago(taken),
+                                              f"{name.replace('-', ' ')} {was.text}, {taken.text}", result))
+        return
     amount = _quantity(was, was.text, ("pressure", "weight", "share", "frequency"))
     draft.measurements.append(Measurement(_ref(line), draft.recogniser.including(name), amount.value, amount.dimension, _ago(taken),
                                           f"{name.replace('-', ' ')} {amount}, {taken.text}"))

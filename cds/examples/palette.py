@@ -10,7 +10,6 @@ from cds.facts.model import LISTS
 from cds.quantities import Quantity, decimal
 from cds.rulefile.language import HOOKS, ROUTES, VERBS
 from cds.rulefile.rule import Clause, Comparison, Operand
-from cds.terms.model import MEDICATION
 from cds.terms.recognise import Recogniser
 
 Line = tuple[tuple[str, str], ...]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from cds.cards.findings import not_checked_severity
 from cds.engine import durable
 from cds.engine.decide import NOT_APPLICABLE, NOT_MET, UNDECIDED, Verdict
 from cds.engine.durable import Inference
@@ -16,7 +17,7 @@ from cds.quantities import Quantity
 from cds.rulebook import Rulebook
 from cds.rulefile.check import Known, build
 from cds.rulefile.problems import Problem, RulesRefused
-from cds.rulefile.rule import Example, Level, Rule
+from cds.rulefile.rule import Example, Level, NotChecked, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,11 @@ def passes(example: Example, answer: str, show: str, level: Level | None) -> boo
     return answer == example.answer and example.show in (None, show) and (not example.card or level is not None and example.card in level.message.summary)
 
 
+def told(verdict: Verdict, hook: str) -> str:
+    """How severe the "not checked" card tells an unknown answer; nothing for any other answer, or where it is not told there."""
+    return not_checked_severity(verdict, hook) if verdict.answer == UNDECIDED and isinstance(verdict.rule.if_unknown, NotChecked) else ""
+
+
 def run(rules: Iterable[Rule], book: Rulebook, problems: list[Problem], use_engine: bool = True) -> Iterator[Outcome]:
     """Every example of some rules, each evaluated with its rule alone."""
     for rule in rules:
@@ -91,7 +97,7 @@ def outcome(rule: Rule, example: Example, facts: PatientFacts, compiled: Plan, i
     if not evaluations:
         return Outcome(rule, example, NOT_APPLICABLE, "", facts, None, None)
     verdict = evaluations[0].verdicts[0]
-    return Outcome(rule, example, verdict.answer, verdict.show, facts, evaluations[0], verdict)
+    return Outcome(rule, example, verdict.answer, verdict.show or told(verdict, example.hook), facts, evaluations[0], verdict)
 
 
 def prove(book: Rulebook, use_engine: bool) -> None:

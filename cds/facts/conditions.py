@@ -7,7 +7,7 @@ diagnosis is doubtful.  The date of an event is its onset; an acute code on an e
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from datetime import tzinfo
+from datetime import datetime, time, timedelta, tzinfo
 from typing import Any
 
 from cds.facts.model import Condition, Wanted
@@ -53,7 +53,17 @@ def _condition(resource: Mapping[str, Any], known: Recognised, zone: tzinfo) -> 
     return Condition(read.name(resource), known.name, _text(known, clinical, gone, unsure, onset, recorded), known.terms,
                      active=not gone and not known.history, in_remission="remission" in clinical,
                      onset=None if known.history else onset, recorded=None if known.history else recorded,
-                     acute_terms=acute, history=known.history, doubts=tuple(doubts))
+                     acute_terms=acute, history=known.history, doubts=tuple(doubts), true_until=true_until(known, onset, recorded, zone))
+
+
+def true_until(known: Recognised, onset: Moment | None, recorded: Moment | None, zone: tzinfo) -> dict[str, datetime | None]:
+    """The last instant at which each term that ends by itself is true; a code of its own length counts from the later of its dates."""
+    found: dict[str, datetime | None] = {}
+    for term, lasting in known.lasts.items():
+        dates = [when for when in (onset, recorded) if when is not None]
+        when = max(dates, key=lambda one: one.latest, default=None) if lasting.own else onset or recorded
+        found[term] = when and datetime.combine(when.latest.astimezone(zone).date() + timedelta(days=lasting.days), time(23, 59, 59), zone)
+    return found
 
 
 def _dates(resource: Mapping[str, Any], zone: tzinfo) -> tuple[Moment | None, Moment | None]:

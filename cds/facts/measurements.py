@@ -12,6 +12,7 @@ from datetime import timedelta, tzinfo
 from fractions import Fraction
 from typing import Any
 
+from cds.facts import results
 from cds.facts.model import Measurement
 from cds.fhir import read
 from cds.fhir.bundles import Chart
@@ -42,7 +43,11 @@ def measurements(chart: Chart, recogniser: Recogniser, zone: tzinfo) -> tuple[li
             elif any(system in LOINC and not loinc_check_digit(code.strip()) for system, code, _ in concept[0]):
                 unread.append("a measurement with a code that is none")
             terms = recogniser.measurement(*concept)
-            if terms and any(key in holder for key in ("valueQuantity", "valueInteger", "valueString", "dataAbsentReason", "valueDecimal")):
+            if terms and terms[0] in recogniser.results:
+                if read.status(resource) in _FINAL:
+                    one = results.result(resource, holder, terms, recogniser.results[terms[0]], zone)
+                    found.append(one) if isinstance(one, Measurement) else unread.append(one)
+            elif terms and any(key in holder for key in ("valueQuantity", "valueInteger", "valueString", "dataAbsentReason", "valueDecimal")):
                 if read.status(resource) not in _FINAL:
                     continue
                 one = _measurement(resource, holder, terms, zone)

@@ -54,7 +54,10 @@ class Medication:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One problem or diagnosis that counts; `history` marks a history code, which never has a date."""
+    """One problem or diagnosis that counts; `history` marks a history code, which never has a date.
+
+    `true_until` holds the terms that end by themselves, each with its last instant, or None where the record has no date.
+    """
 
     ref: str
     name: str
@@ -67,11 +70,12 @@ class Condition:
     acute_terms: frozenset[str] = frozenset()
     history: bool = False
     doubts: tuple[str, ...] = ()
+    true_until: dict[str, datetime | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """One measured amount in the internal unit of its dimension."""
+    """One measured amount in the internal unit of its dimension, or (dimension `result`) what a test came out as, empty where unclear."""
 
     ref: str
     terms: tuple[str, ...]
@@ -79,6 +83,7 @@ class Measurement:
     dimension: str
     taken: Moment
     text: str
+    result: str = ""
 
 
 @dataclass(frozen=True, slots=True)

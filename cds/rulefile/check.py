@@ -29,6 +29,7 @@ class Known:
     term_kinds: Mapping[str, str]
     sources: frozenset[str]
     override_reasons: frozenset[str]
+    with_results: frozenset[str] | None = None
 
 
 def read_rule(path: Path, known: Known, problems: list[Problem], used_terms: set[str], unsound: list[Example] | None = None) -> Rule | None:
@@ -76,7 +77,7 @@ def build(node: Node, known: Known, problems: list[Problem], used_terms: set[str
     own = _settings(node, problems, settings or {})
     listed = node.get("settings") or Node({}, node.place)
     named = frozenset((*listed.mapping, *listed.keys))  # also those left out because their own shape is wrong
-    reader = Reader(known.term_kinds, own, problems, named_settings=named)
+    reader = Reader(known.term_kinds, own, problems, named_settings=named, with_results=known.with_results)
     keeps = node.get("soft_evidence") is not None
     if_not_met, if_unknown = _message_or_none(node.mapping["if_not_met"], reader), _if_unknown(node.mapping["if_unknown"], reader)
     applies = question(node.mapping["applies_when"], reader, keeps)
@@ -282,7 +283,7 @@ def _set_by_a_site(example: Node, own: Mapping[str, Setting], problems: list[Pro
 
 def _example(node: Node) -> Example:
     expect = node.mapping["expect"].text
-    answer, _, show = expect.partition(" ") if expect.startswith("met") else (expect, "", "")
+    answer, _, show = expect.partition(" ") if expect.startswith(("met", "unknown")) else (expect, "", "")
     lines = tuple(node.mapping["chart"].items)
     hook = next((line.mapping["at"].text for line in lines if "at" in line.mapping), "order-sign")
     card = node.get("card")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cds.quantities import Quantity, quantity
-from cds.rulefile.language import EXTRA_WORDS, GROUPS, ROUTES, VERBS, Verb
+from cds.rulefile.language import EXTRA_WORDS, GROUPS, RESULTS, ROUTES, VERBS, Verb
 from cds.rulefile.problems import Place, Problem, did_you_mean
 from cds.rulefile.rule import Ask, Clause, Comparison, Exempt, Group, Operand, Question, Setting
 from cds.rulefile.source import Node
@@ -30,6 +30,7 @@ class Reader:
     seen: dict[Clause, Clause] = field(default_factory=dict)
     named_settings: frozenset[str] = frozenset()
     spoilt: set[str] = field(default_factory=set)
+    with_results: frozenset[str] | None = None
 
     def problem(self, place: Place, name: str, what: str, fix: str) -> None:
         """Note one problem."""
@@ -137,16 +138,30 @@ def _word(verb: str, word: str, shape: Verb, node: Node, reader: Reader) -> Oper
         return _choice(value, ROUTES, reader)
     if word == "for":
         return _term(value, "condition", reader)
-    if word == "not_in_remission":
+    if word in ("not_in_remission", "left_to_the_day"):
         return _choice(value, ("true",), reader)
     if word == "if_absent":
         return _choice(value, ("no",), reader)
+    if word in ("not_ended_by", "not_refuted_by"):
+        kind = "condition" if word == "not_ended_by" else "measurement"
+        names = tuple(_term(child, kind, reader) or "" for child in value.items) or _no_terms(value, reader)
+        return names if names and all(names) and (kind == "condition" or all([_tells_results(child, reader) for child in value.items])) else None
+    if word == "is" and value.text in RESULTS:
+        return value.text if _tells_results(node.mapping[verb], reader) else None
     if word == "at_least":
         amount = _amount(verb, word, value, value.text, shape, reader)
         return Comparison("at least", amount) if amount else None
     if word in COMPARED.get(verb, ()):
         return _comparison(verb, word, value, shape, reader)
     return _amount(verb, word, value, value.text, shape, reader)
+
+
+def _tells_results(value: Node, reader: Reader) -> bool:
+    if reader.with_results is None or value.text in reader.with_results:
+        return True
+    reader.problem(value.place, "no-comparison", f"`{value.text}` does not say what counts as {' or '.join(RESULTS)}",
+                   "Add `results:` to the term, or compare with an amount.")
+    return False
 
 
 def _choice(value: Node, choices: tuple[str, ...], reader: Reader) -> str | None:

@@ -103,17 +103,33 @@ def _classes(clause: Clause, says: Says) -> str:
     return f"the patient takes {wanted} of: {', '.join(says.get(term, term) for term in clause.head)}"
 
 
+def _left_to_the_day(clause: Clause) -> str:
+    within = clause.word("left_to_the_day_within")
+    if clause.word("left_to_the_day"):
+        return " (a missing one is left to the day)"
+    return f" (a missing one is left to the day where there is one of the last {within})" if within else ""
+
+
+def _later(clause: Clause, says: Says) -> str:
+    ended, refuted = clause.word("not_ended_by") or (), clause.word("not_refuted_by") or ()
+    after = _within(clause, "refuted_after", " more than").replace(" more than ", " ") + (" or more after it" if clause.word("refuted_after") else "")
+    return ((f", not followed by {' or '.join(says.get(term, term) for term in ended)}" if ended else "")
+            + (f", without a later negative {' or '.join(says.get(term, term) for term in refuted)}{after}" if refuted else ""))
+
+
 _SPOKEN = {
     "ordering": _ordering,
     "taking": lambda c, s: (f"the patient takes {_name(c, s)}" + _within(c, "daily_dose", ", daily dose")
                             + _within(c, "or_stopped_within", ", or stopped it within")),
     "taking_classes": _classes,
     "has": lambda c, s: (f"the patient has {_name(c, s)}" + _within(c, "began_within", " that began within")
-                         + (", not in remission" if c.word("not_in_remission") else "")),
+                         + (", not in remission" if c.word("not_in_remission") else "") + _later(c, s)),
     "has_had": lambda c, s: (f"the patient has, or has had, {_name(c, s)}" + _within(c, "within", " that began within")
                              + _within(c, "longer_ago_than", " longer ago than")),
     "allergic_to": lambda c, s: f"the patient is allergic to {_name(c, s)}",
-    "measured": lambda c, s: f"the newest {_name(c, s)} of the last {c.word('within')} is {c.word('is')}",
+    "measured": lambda c, s: (f"the newest {_name(c, s)} of the last {c.word('within')} is {c.word('is')}"
+                              + _left_to_the_day(c)
+                              + _later(c, s)),
     "not_measured": lambda c, s: f"no {_name(c, s)} was measured in the last {c.word('within')}",
     "age": lambda c, s: f"the patient's age is {c.head}",
     "sex": lambda c, s: f"the patient is {c.head}",

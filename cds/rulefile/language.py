@@ -34,19 +34,26 @@ class Verb:
     about_order: bool = False
 
 
+RESULTS = ("positive", "negative")
+"""What a test may come out as; a term says which answers, words and amounts each of them is."""
 NOT_READABLE, WITHOUT_STRENGTH = "not readable", "in mL without strength"
+
+LATER = ("not_ended_by", "not_refuted_by", "refuted_after")
+"""What may follow a record and take it back: a later problem, or a later negative result."""
+READS_TOO = {"not_ended_by": "conditions", "not_refuted_by": "observations"}
 
 VERBS: dict[str, Verb] = {
     "ordering": Verb("medication", words=("by_route", "for"), about_order=True),
     "taking": Verb("medication", "medications", ("or_stopped_within", "daily_dose"),
                    measures={"or_stopped_within": ("time",), "daily_dose": ("mass",)}),
     "taking_classes": Verb("medications", "medications", ("at_least",), ("at_least",), measures={"at_least": ("count",)}),
-    "has": Verb("condition", "conditions", ("began_within", "not_in_remission"), measures={"began_within": ("time",)}),
+    "has": Verb("condition", "conditions", ("began_within", "not_in_remission", *LATER), measures={"began_within": ("time",), "refuted_after": ("time",)}),
     "has_had": Verb("condition", "conditions", ("within", "longer_ago_than"),
                     measures={"within": ("time",), "longer_ago_than": ("time",)}),
     "allergic_to": Verb("medication", "allergies"),
-    "measured": Verb("measurement", "observations", ("is", "within", "if_absent", "because"), ("is", "within"),
-                     measures={"is": ("pressure", "weight", "share", "frequency"), "within": ("time",)}),
+    "measured": Verb("measurement", "observations", ("is", "within", "if_absent", "because", "left_to_the_day", "left_to_the_day_within", *LATER), ("is", "within"),
+                     measures={"is": ("pressure", "weight", "share", "frequency"), "within": ("time",), "left_to_the_day_within": ("time",),
+                               "refuted_after": ("time",)}),
     "not_measured": Verb("measurement", "observations", ("within",), ("within",), measures={"within": ("time",)}),
     "age": Verb("comparison", "patient", ("if_absent", "because"), measures={"age": ("time",)}),
     "sex": Verb("choice", "patient", choices=SEXES),

@@ -27,7 +27,7 @@ _FORMS = {
     "rule": "Use lower-case words joined by `-`, for example `theophylline`.",
     "version": "Use three numbers, for example `1.0.0`.",
     "site_may_use": "Write the least and the greatest value, for example `3 days to 14 days`.",
-    "expect": "Write `met`, `met critical`, `met warning`, `met info`, `not met`, `unknown` or `does not apply`.",
+    "expect": "Write `met`, `met critical`, `met warning`, `met info`, `not met`, `unknown` (perhaps `unknown warning` or `unknown info`) or `does not apply`.",
 }
 
 

@@ -11,8 +11,13 @@ from pathlib import Path
 from cds.rulefile import shape, source
 from cds.rulefile.problems import Problem, did_you_mean
 from cds.rulefile.source import Node
-from cds.terms.model import Product, Term
+from cds.quantities import quantity
+from cds.rulefile.language import RESULTS
+from cds.rulefile.rule import Comparison
+from cds.terms.model import Outcome, Product, Term
 
+_SNOMED_KEY = re.compile(rf" (for [0-9]+ days|{'|'.join(RESULTS)})$")
+"""What may follow a term's name in the SNOMED CT files: how long the codes stay true, or the result they stand for."""
 _LISTS = ("terms", "ingredients", "icd10cm", "except_icd10cm", "acute_icd10cm", "loinc", "names", "not_names", "only_routes",
           "except_routes", "forms")
 
@@ -25,6 +30,7 @@ def read_terms(folders: Iterable[Path], problems: list[Problem]) -> tuple[dict[s
     for folder in folders:
         for path in sorted((folder / "terms" / "snomed").glob("*.yaml")):
             snomed |= _snomed(path, problems)
+    codes = {key: _codes(node) for key, node in snomed.items()}
     for folder in folders:
         for path in sorted((folder / "terms").glob("*.yaml")):
             root = source.read(path, problems)
@@ -32,7 +38,7 @@ def read_terms(folders: Iterable[Path], problems: list[Problem]) -> tuple[dict[s
                 if name in terms:
                     problems.append(Problem(root.key_place(name), "duplicate-key", f"the term `{name}` already exists in {nodes[name].place.path}",
                                             "Give it another name, or change the first one."))
-                terms[name], nodes[name] = _term(name, node, _codes(snomed.get(name))), node
+                terms[name], nodes[name] = _term(name, node, codes), node
     _check_included(terms, nodes, problems)
     _check_snomed(snomed, terms, problems)
     return terms, nodes
@@ -58,23 +64,57 @@ def _check_snomed(snomed: dict[str, Node], terms: dict[str, Term], problems: lis
     """Codes of a term that does not exist would never be found in a chart."""
     if not any(problem.level == "error" for problem in problems):
         for name, node in snomed.items():
-            if name not in terms:
+            if _SNOMED_KEY.sub("", name) not in terms:
                 problems.append(Problem(node.place, "unknown-term", f"there is no term `{name}` to which these codes belong",
                                         did_you_mean(name, terms, "Add the term beside this folder, or delete its codes.")))
 
 
-def _term(name: str, node: Node, snomed: tuple[str, ...]) -> Term:
+def _term(name: str, node: Node, snomed: dict[str, tuple[str, ...]]) -> Term:
     includes = node.mapping["includes"]
     lists = {key: tuple(entry.text for entry in (includes.get(key) or Node([], node.place)).items) for key in _LISTS}
-    asked = node.get("asked_for_as")
+    asked, lasts = node.get("asked_for_as"), node.get("lasts")
     return Term(
         name=name, kind=node.mapping["kind"].text, says=node.mapping["says"].text, version=node.mapping["version"].text,
         ingredients=tuple(_ingredient(text) for text in lists["ingredients"]), terms=lists["terms"],
         only_routes=frozenset(lists["only_routes"]), except_routes=frozenset(lists["except_routes"]), forms=frozenset(lists["forms"]),
         icd10cm=tuple(map(undotted, lists["icd10cm"])), except_icd10cm=tuple(map(undotted, lists["except_icd10cm"])),
-        acute_icd10cm=tuple(map(undotted, lists["acute_icd10cm"])), snomed=snomed, loinc=tuple(map(_code, lists["loinc"])),
+        acute_icd10cm=tuple(map(undotted, lists["acute_icd10cm"])), snomed=_all_snomed(name, snomed), loinc=tuple(map(_code, lists["loinc"])),
         names=lists["names"], not_names=lists["not_names"], asked_for_as=asked.text if asked else node.mapping["says"].text,
-        sent_in=tuple(entry.text for entry in (node.get("sent_in") or Node([], node.place)).items))
+        sent_in=tuple(entry.text for entry in (node.get("sent_in") or Node([], node.place)).items),
+        lasts=_days(lasts.text) if lasts else None, lasts_less=_lasts_less(name, node, snomed), results=_results(name, node, snomed))
+
+
+def _days(text: str) -> int:
+    return int(text.split()[0])
+
+
+def _all_snomed(name: str, snomed: dict[str, tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(code for key, codes in snomed.items() if key == name or key.startswith(f"{name} for ") for code in codes)
+
+
+def _lasts_less(name: str, node: Node, snomed: dict[str, tuple[str, ...]]) -> dict[str, int]:
+    """Codes that stay true for fewer days than their term: of the term file, and of `TERM for N days` in the SNOMED CT files."""
+    found = {undotted(code.text): _days(days) for days, codes in (node.get("lasts_less") or Node({}, node.place)).mapping.items()
+             for code in codes.items}
+    start = f"{name} for "
+    return found | {code: _days(key.removeprefix(start)) for key, codes in snomed.items() if key.startswith(start) for code in codes}
+
+
+def _results(name: str, node: Node, snomed: dict[str, tuple[str, ...]]) -> dict[str, Outcome]:
+    """How a test tells its results; their SNOMED CT codes stand as `TERM positive` in the SNOMED CT files."""
+    found = {}
+    for result, entry in (node.get("results") or Node({}, node.place)).mapping.items():
+        listed = {key: [one.text for one in (entry.get(key) or Node([], entry.place)).items] for key in ("codes", "words")}
+        amount = entry.get("amount")
+        found[result] = Outcome(frozenset((*listed["codes"], *snomed.get(f"{name} {result}", ()))),
+                                frozenset(word.casefold() for word in listed["words"]), _comparison(amount.text) if amount else None)
+    assert found.keys() <= set(RESULTS)
+    return found
+
+
+def _comparison(text: str) -> Comparison:
+    how = " ".join(text.split()[:-2])
+    return Comparison(how, quantity(text.removeprefix(how).strip()))
 
 
 def _check_included(terms: dict[str, Term], nodes: dict[str, Node], problems: list[Problem]) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from cds.rulefile.rule import Comparison
+
 MEDICATION, CONDITION, MEASUREMENT = "medication", "condition", "measurement"
 
 RXNORM = frozenset({"http://www.nlm.nih.gov/research/umls/rxnorm", "urn:oid:2.16.840.1.113883.6.88", "2.16.840.1.113883.6.88"})
@@ -11,6 +13,23 @@ ICD10 = frozenset({"http://hl7.org/fhir/sid/icd-10-cm", "http://hl7.org/fhir/sid
                    "2.16.840.1.113883.6.90", "urn:oid:2.16.840.1.113883.6.3", "2.16.840.1.113883.6.3"})
 SNOMED = frozenset({"http://snomed.info/sct", "urn:oid:2.16.840.1.113883.6.96", "2.16.840.1.113883.6.96"})
 LOINC = frozenset({"http://loinc.org", "https://loinc.org", "urn:oid:2.16.840.1.113883.6.1", "2.16.840.1.113883.6.1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a test tells one of its results: by answer code, by word (lower case), or by amount."""
+
+    codes: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
+    amount: Comparison | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lasting:
+    """How many days after its date a problem stays true; `own` where its code says so and not only its term."""
+
+    days: int
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +54,9 @@ class Term:
     not_names: tuple[str, ...] = ()
     asked_for_as: str = ""
     sent_in: tuple[str, ...] = ()
+    lasts: int | None = None
+    lasts_less: dict[str, int] = field(default_factory=dict)
+    results: dict[str, Outcome] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +74,7 @@ class Recognised:
     """What a chart entry is: the terms it belongs to, each with how it was matched (code, expanded or text).
 
     `exact` is true for a name that is one ingredient and nothing else; `named` is false when neither a known code nor a
-    readable name was found; `conflict` says in words that code and name disagree.
+    readable name was found; `conflict` says in words that code and name disagree; `lasts` names terms that end by themselves.
     """
 
     terms: dict[str, str]
@@ -66,3 +88,4 @@ class Recognised:
     history: bool = False
     acute: frozenset[str] = field(default_factory=frozenset)
     conflict: str = ""
+    lasts: dict[str, Lasting] = field(default_factory=dict)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cds.terms import load
-from cds.terms.model import CONDITION, ICD10, LOINC, MEASUREMENT, MEDICATION, RXNORM, SNOMED, Product, Recognised, Term
+from cds.terms.model import CONDITION, ICD10, LOINC, MEASUREMENT, MEDICATION, RXNORM, SNOMED, Lasting, Outcome, Product, Recognised, Term
 from cds.terms.words import Words, affirmed, readable
 
 Coding = tuple[str, str, str]
@@ -46,7 +46,10 @@ class Recogniser:
         self._loinc = _by_code(terms, lambda term: term.loinc)
         self._condition_words = Words({name: term.name for term in terms.values() if term.kind == CONDITION for name in term.names}
                                       | {name: "" for term in terms.values() if term.kind == CONDITION for name in term.not_names})
+        self._qualified_words = Words({name: term.name for term in terms.values() if term.kind == CONDITION for name in term.names if " with " in name})
         self._measurement_names = {name.casefold(): term.name for term in terms.values() if term.kind == MEASUREMENT for name in term.names}
+        self.results: dict[str, dict[str, Outcome]] = {term.name: term.results for term in terms.values() if term.results}
+        self._lasting = [term for term in terms.values() if term.lasts is not None]
         self._medications: dict[tuple, Recognised] = {}
         self._conditions: dict[tuple, Recognised] = {}
 
@@ -58,6 +61,10 @@ class Recogniser:
         """The ingredients of a medication term, included terms counted in."""
         term = self._terms[name]
         return set(term.ingredients).union(*(self.members(other) for other in term.terms))
+
+    def lasting(self, name: str) -> dict[str, Lasting]:
+        """How long a term, and every term that includes it, stays true by itself."""
+        return {one: Lasting(days) for one in self._above[name] if (days := self._terms[one].lasts) is not None}
 
     def loinc_codes(self, name: str) -> tuple[str, ...]:
         """The LOINC codes of a measurement term, included terms counted in."""
@@ -142,11 +149,21 @@ class Recogniser:
             for said in dict.fromkeys((text, *(display for _, _, display in codings))):
                 for part in affirmed(said):
                     history = history or part.history
-                    for name in self._condition_words.find(part.text).values:
+                    qualified = self._qualified_words.find(part.whole).values
+                    for name in qualified or self._condition_words.find(part.text).values:
                         self._raise(terms, name, "text") if name else None
         known_system = any(code and system.replace(" ", "") in ICD10 | SNOMED for system, code, _ in codings)
         return Recognised(terms, name=label or next((code for _, code, _ in codings if code), ""), named=bool(label) or known_system,
-                          history=history, acute=frozenset(acute))
+                          history=history, acute=frozenset(acute), lasts=self._lasts(terms, codings))
+
+    def _lasts(self, terms: Mapping[str, str], codings: tuple[Coding, ...]) -> dict[str, Lasting]:
+        """How long the terms of a problem stay true: as its most telling code says, else as the term says."""
+        found = {}
+        for term in self._lasting:
+            if term.name in terms:
+                own = [term.lasts_less[prefix] for _, code, _ in codings for prefix in _prefixes(load.undotted(code)) if prefix in term.lasts_less]
+                found[term.name] = Lasting(min(own), own=True) if own else Lasting(term.lasts)
+        return found
 
     def _raise(self, terms: dict[str, str], name: str, how: str) -> None:
         for above in self._above[name]:
@@ -220,5 +237,9 @@ def _by_code(terms, pick) -> dict[str, list[str]]:
 
 
 def _prefixed(table: dict[str, list[str]], code: str):
-    for length in range(3, len(code) + 1):
-        yield from table.get(code[:length], ())
+    for prefix in _prefixes(code):
+        yield from table.get(prefix, ())
+
+
+def _prefixes(code: str):
+    return (code[:length] for length in range(3, len(code) + 1))

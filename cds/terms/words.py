@@ -71,10 +71,11 @@ class Words:
 
 @dataclass(frozen=True, slots=True)
 class Affirmed:
-    """A part of a text that does not deny what it names; `history` where it speaks of something past."""
+    """A part of a text that does not deny what it names, and all of it; `history` where it speaks of something past."""
 
     text: str
     history: bool
+    whole: str
 
 
 def affirmed(text: str) -> list[Affirmed]:
@@ -88,7 +89,7 @@ def affirmed(text: str) -> list[Affirmed]:
             continue
         head = _MODIFIED.split(part, 1)[0] if _MODIFIED.split(part, 1)[0].strip() else part
         if not (_DENIED_BEFORE.search(head + " ") or _DENIED_AFTER.search(part)):
-            found.append(Affirmed(head if head is not part else part, _HISTORY.search(head + " ") is not None))
+            found.append(Affirmed(head, _HISTORY.search(head + " ") is not None, part))
     return found
 
 

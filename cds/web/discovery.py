@@ -10,7 +10,7 @@ from typing import Any
 
 from cds.hooks.request import HOOKS
 from cds.rulebook import Rulebook
-from cds.rulefile.language import VERBS
+from cds.rulefile.language import READS_TOO, VERBS
 from cds.rulefile.rule import Ask, Comparison, Rule, asks
 
 _PATIENT = "{{context.patientId}}"
@@ -50,8 +50,9 @@ def _service(hook: str, book: Rulebook) -> dict[str, Any]:
 def prefetch(hook: str, rules: list[Rule], book: Rulebook) -> dict[str, str]:
     """Prefetch key -> template, for every list the rules of a hook read."""
     found = [ask for rule in rules for ask in _asks(rule)]
-    lists = {VERBS[ask.clause.verb].reads for ask in found}
+    lists = {VERBS[ask.clause.verb].reads for ask in found} | {READS_TOO.get(word, "") for ask in found for word, _ in ask.clause.words}
     measured = {ask.clause.head for ask in found if VERBS[ask.clause.verb].head == "measurement"}
+    measured |= {name for ask in found for name in ask.clause.word("not_refuted_by") or ()}
     if any(isinstance(ask.clause.head, Comparison) and ask.clause.head.amount.dimension in ("dose", "dose rate") for ask in found):
         measured.add("body-weight")
     keys = {key for name in lists if name for key in _KEYS[name]}
