@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
+from cds import sites
 from cds.rulefile import shape, source
 from cds.rulefile.check import Known, read_rule
 from cds.rulefile.language import FOLDERS
 from cds.rulefile.problems import Place, Problem, RulesRefused, did_you_mean
 from cds.rulefile.rule import Rule
 from cds.rulefile.source import Node
+from cds.sites import Site
+from cds.terms.beside import check_beside
 from cds.terms.load import read_terms
 from cds.terms.model import Term
 from cds.terms.recognise import Recogniser
@@ -54,7 +57,10 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class Rulebook:
-    """Everything read from the rule folders; `rules` holds those in force, `hash` covers every file."""
+    """Everything read from the rule folders; `rules` holds those in force, `hash` covers every file and the site in force.
+
+    `as_shipped` holds the rules in force before a site changed any, `idle` those that are not in force.
+    """
 
     book: Book
     hash: str
@@ -64,6 +70,21 @@ class Rulebook:
     reasons: dict[str, Reason]
     recogniser: Recogniser
     warnings: tuple[Problem, ...]
+    folders: tuple[Path, ...]
+    as_shipped: tuple[Rule, ...]
+    idle: tuple[Rule, ...]
+    site: Site | None = None
+
+    @property
+    def switched_off(self) -> tuple[Rule, ...]:
+        """The rules in force that the site switched off."""
+        on = {rule.id for rule in self.rules}
+        return tuple(rule for rule in self.as_shipped if rule.id not in on)
+
+    @property
+    def full(self) -> int:
+        """How many findings a card tells in full."""
+        return self.site.full if self.site else sites.FULL
 
     @property
     def drugs(self) -> tuple[str, ...]:
@@ -78,10 +99,12 @@ def shipped() -> Path:
     return beside if (beside / "book.yaml").exists() else here / "_rulebook"
 
 
-def load(folders: Sequence[Path], today: date, drafts: bool = False) -> Rulebook:
-    """The rulebook of one or several folders (the first holds book.yaml); RulesRefused names every problem."""
+def load(folders: Sequence[Path], today: date, drafts: bool = False, site: Path | None = None) -> Rulebook:
+    """The rulebook of one or several folders (the first holds book.yaml), as a site wants it; RulesRefused names every problem."""
     problems: list[Problem] = []
     found = read(folders, today, problems, drafts)
+    if found is not None and site is not None:
+        found = at_site(found, site, today, problems)
     if found is not None and not found.rules:
         problems.append(Problem(Place(folders[0]), "empty-file", f"no rule of this rulebook is in force on {today}",
                                 "Check `status` and `effective` of the rules, or the date asked for."))
@@ -93,20 +116,45 @@ def load(folders: Sequence[Path], today: date, drafts: bool = False) -> Rulebook
 
 def read(folders: Sequence[Path], today: date, problems: list[Problem], drafts: bool = False) -> Rulebook | None:
     """Read everything, noting problems; None when there is nothing to return."""
-    book = _book(folders[0], problems)
+    book = _book(folders, problems)
     terms, term_nodes = read_terms(folders, problems)
+    check_beside(folders, terms, term_nodes, problems)
     sources, reasons = _sources(folders, problems), _reasons(folders, problems)
     if not any((folder / "terms").is_dir() for folder in folders) or book is None:
         return None
-    known = Known({name: term.kind for name, term in terms.items()}, frozenset(sources), frozenset(reasons))
+    known = _known(terms, sources, reasons)
     used: set[str] = {book.scope}
     rules = [rule for path in _rule_files(folders, problems) if (rule := read_rule(path, known, problems, used)) is not None]
     _stray_files(folders, problems)
     _check_together(rules, book, terms, term_nodes, used, problems)
     if any(problem.level == "error" for problem in problems):
         return None
-    in_force = tuple(sorted((rule for rule in rules if is_in_force(rule, today, drafts)), key=lambda rule: rule.id))
-    return Rulebook(book, content_hash(folders), in_force, terms, sources, reasons, Recogniser(terms, folders), tuple(problems))
+    rules.sort(key=lambda rule: rule.id)
+    in_force = tuple(rule for rule in rules if is_in_force(rule, today, drafts))
+    idle = tuple(rule for rule in rules if not is_in_force(rule, today, drafts))
+    return Rulebook(book, content_hash(folders), in_force, terms, sources, reasons, Recogniser(terms, folders), tuple(problems),
+                    tuple(folders), in_force, idle)
+
+
+def at_site(book: Rulebook, path: Path, today: date, problems: list[Problem]) -> Rulebook | None:
+    """A rulebook as the site in a file wants it on a day; None when an error was noted."""
+    before = len(problems)
+    site = sites.read(path, {rule.id: rule for rule in (*book.as_shipped, *book.idle)}, book.book.version, today, problems)
+    if site is None:
+        return None
+    rules = sites.applied(site, {rule.id: rule for rule in book.as_shipped}, _known(book.terms, book.sources, book.reasons), problems)
+    if any(problem.level == "error" for problem in problems[before:]):
+        return None
+    return replace(book, rules=tuple(rules.values()), site=site, hash=content_hash(book.folders, path), warnings=(*book.warnings, *site.warnings))
+
+
+def site_files(folders: Iterable[Path]) -> list[Path]:
+    """The site files inside rule folders, in the order of their names."""
+    return [path for folder in folders for path in sorted((folder / "sites").glob("*.yaml"))]
+
+
+def _known(terms: dict[str, Term], sources: dict[str, Source], reasons: dict[str, Reason]) -> Known:
+    return Known({name: term.kind for name, term in terms.items()}, frozenset(sources), frozenset(reasons))
 
 
 def is_in_force(rule: Rule, today: date, drafts: bool = False) -> bool:
@@ -116,13 +164,16 @@ def is_in_force(rule: Rule, today: date, drafts: bool = False) -> bool:
     return (rule.effective_from is None or rule.effective_from <= today) and (rule.effective_until is None or today <= rule.effective_until)
 
 
-def content_hash(folders: Iterable[Path]) -> str:
-    """SHA-256 over the name and content of every rule, term and table file."""
+def content_hash(folders: Iterable[Path], site: Path | None = None) -> str:
+    """SHA-256 over the name and content of every rule, term and table file, and of the one site file in force."""
     digest = hashlib.sha256()
     for folder in folders:
         for path in sorted(folder.rglob("*")):
-            if path.suffix in (".yaml", ".csv") and path.is_file():
-                digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+            name = path.relative_to(folder)
+            if path.suffix in (".yaml", ".csv") and path.is_file() and name.parts[0] != "sites":
+                digest.update(name.as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    if site is not None:
+        digest.update(b"site\0" + site.read_bytes() + b"\0")
     return f"sha256:{digest.hexdigest()}"
 
 
@@ -149,11 +200,15 @@ def _stray_files(folders: Sequence[Path], problems: list[Problem]) -> None:
                                         f"Move it to one of {', '.join(f'{name}/' for name in FOLDERS)} and let its name end in .yaml."))
 
 
-def _book(folder: Path, problems: list[Problem]) -> Book | None:
-    path = folder / "book.yaml"
+def _book(folders: Sequence[Path], problems: list[Problem]) -> Book | None:
+    path, *others = [folder / "book.yaml" for folder in folders]
     if not path.exists():
-        problems.append(Problem(Place(path), "missing-key", "there is no book.yaml in this folder", "Point --rules at a rulebook folder."))
+        first = next((other for other in others if other.exists()), None)
+        problems.append(Problem(Place(path), "missing-key", "there is no book.yaml in this folder",
+                                f"Name {first.parent} first." if first else "Point --rules at a rulebook folder."))
         return None
+    problems += [Problem(Place(other), "duplicate-key", f"the rulebook is already described in {path}", "Delete this file; it belongs to the first folder only.")
+                 for other in others if other.exists()]
     node = source.read(path, problems)
     if node is None or not shape.check("book", node, problems):
         return None
@@ -174,13 +229,16 @@ def _reasons(folders: Sequence[Path], problems: list[Problem]) -> dict[str, Reas
 
 
 def _entries(folders: Sequence[Path], file: str, kind: str, problems: list[Problem]) -> list[tuple[str, Node]]:
-    found: list[tuple[str, Node]] = []
+    found: dict[str, Node] = {}
     for folder in folders:
-        if (folder / file).exists():
-            root = source.read(folder / file, problems)
-            if root is not None and shape.check(kind, root, problems):
-                found += root.mapping.items()
-    return found
+        root = source.read(folder / file, problems) if (folder / file).exists() else None
+        if root is None or not shape.check(kind, root, problems):
+            continue
+        for name, node in root.mapping.items():
+            if name in found:
+                problems.append(Problem(root.key_place(name), "duplicate-key", f"`{name}` already stands in {found[name].place.path}", "Give it another name."))
+            found.setdefault(name, node)
+    return list(found.items())
 
 
 def _text(node: Node, key: str) -> str:

@@ -6,18 +6,19 @@ from typing import Annotated, Optional
 
 import typer
 
-from cds.options import AsOfOption, RulesOption, folders
+from cds.options import AsOfOption, RulesOption, SiteOption, folders, site_file
 from cds.settings import instant
 
 
 def lint(
     rules: RulesOption = None,
+    site: SiteOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the problems as JSON.")] = False,
     github: Annotated[bool, typer.Option("--github", help="Print the problems as GitHub annotations.")] = False,
 ) -> None:
     """Name every problem of the rule files with its place and fix; print nothing when there is none."""
     from cds.authoring import lint as command
-    raise typer.Exit(command.lint(folders(rules), "json" if as_json else "github" if github else "text"))
+    raise typer.Exit(command.lint(folders(rules), "json" if as_json else "github" if github else "text", site_file(site)))
 
 
 def test(rules: RulesOption = None) -> None:

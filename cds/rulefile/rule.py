@@ -81,13 +81,14 @@ Question = Ask | Group
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A number a site may change inside a range."""
+    """A number a site may change inside a range; `shipped` is the rulebook's own where a site did."""
 
     name: str
     amount: Quantity
     lowest: Quantity
     highest: Quantity
     what: str
+    shipped: Quantity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One clinical question with its criteria, cards, evidence and examples."""
+    """One clinical question with its criteria, cards, evidence and examples; a `silent` rule is evaluated and never shown."""
 
     id: str
     version: str
@@ -167,6 +168,12 @@ class Rule:
     evidence: tuple[Citation, ...]
     examples: tuple[Example, ...]
     node: Node
+    silent: bool = False
+
+    @property
+    def at_site(self) -> tuple[Setting, ...]:
+        """The settings a site changed."""
+        return tuple(setting for setting in self.settings.values() if setting.shipped is not None)
 
     def cited(self, message: Message) -> tuple[Citation, ...]:
         """The evidence of the rule, what a message cites first."""

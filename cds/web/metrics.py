@@ -16,6 +16,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 REQUESTS = Counter("cds_requests_total", "Calls of a service by HTTP status.", ["service", "status"])
 SECONDS = Histogram("cds_request_seconds", "Time from the whole body to the response.", ["service"], buckets=_SECONDS)
 FINDINGS = Counter("cds_findings_total", "Findings on returned cards.", ["rule", "answer", "indicator"])
+SILENT = Counter("cds_silent_findings_total", "Findings of rules that the site made silent, on no card.", ["rule", "answer", "indicator"])
 ENGINE = Counter("cds_engine_events_total", "Faults of the inference engine and disagreements with the reference.", ["kind"])
 
 
@@ -34,6 +35,12 @@ def count(found: Iterable[Finding]) -> None:
     """Count the findings of one response."""
     for one in found:
         _finding(one.verdict.rule.id, one.verdict.answer, one.show).inc()
+
+
+def count_silent(found: Iterable[Finding]) -> None:
+    """Count what silent rules would have told."""
+    for one in found:
+        SILENT.labels(one.verdict.rule.id, one.verdict.answer, one.show).inc()
 
 
 def exposition() -> tuple[bytes, str]:

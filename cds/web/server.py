@@ -11,11 +11,13 @@ import tempfile
 
 import uvicorn
 from rich.console import Console
+from rich.markup import escape
 
 from cds import clock, pipeline
 from cds.examples.run import prove
 from cds.pipeline import Ready
 from cds.settings import SettingRefused, Settings, to_environment
+from cds.web import site
 
 _TRY = {
     "hook": "order-sign", "hookInstance": "try-1",
@@ -30,7 +32,7 @@ _TRY = {
 def run(settings: Settings) -> int:
     """Serve until stopped; RulesRefused or SettingRefused before anything listens."""
     _refuse_taken_port(settings)
-    ready = pipeline.prepare(settings.rules, (settings.as_of or clock.now()).date(), settings.engine)
+    ready = pipeline.prepare(settings.rules, (settings.as_of or clock.now()).date(), settings.engine, site=settings.site)
     prove(ready.rulebook, ready.inference is not None)
     _announce(settings, ready)
     log = {"log_level": "warning", "access_log": False, "server_header": False, "timeout_keep_alive": 30}
@@ -80,6 +82,10 @@ def _announce(settings: Settings, ready: Ready) -> None:
     engine = "durable-rules, checked against the reference evaluator" if ready.inference else f"reference evaluator only ({ready.engine_note})"
     console.print(f"[bold]ketamine-cds[/] · rulebook {book.book.version}, {len(book.rules)} rules, awaiting clinical sign-off · {book.hash[:23]}…")
     console.print(f"Engine: {engine}")
+    for line in site.lines(book):
+        console.print(escape(line))
+    for warning in book.site.warnings if book.site else ():
+        console.print(escape(str(warning)), style="yellow")
     if settings.as_of:
         console.print(f"Judging as of {settings.as_of.isoformat()}, not by the clock.")
     console.print("Unauthenticated calls are accepted because this is a loopback address.")

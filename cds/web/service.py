@@ -83,6 +83,7 @@ class Service:
             raise RequestRefused("$.prefetch", "ketamine is ordered and no list of the chart could be read; send the prefetch that "
                                  "discovery asks for. No check was made", "required", 412)
         metrics.count(decision.findings)
+        metrics.count_silent(decision.silent)
         return reply({"cards": decision.cards})
 
     def _note_events(self, decision: Decision) -> None:
