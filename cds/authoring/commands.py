@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Optional
 
 import typer
@@ -44,7 +45,29 @@ def explain(
     raise typer.Exit(command.explain(folders(rules), rule, case, instant(as_of)))
 
 
+def diff(
+    old: Annotated[str, typer.Argument(help="Rulebook folder, or a git revision that holds rules/.")],
+    new: Annotated[str, typer.Argument(help="The same; compared with the first.")],
+    requests: Annotated[Path, typer.Option("--requests", envvar="CDS_REQUESTS", exists=True, help="Folder whose JSON files hold CDS Hooks requests.")],
+    check: Annotated[bool, typer.Option("--check", help="Exit with 1 when something changed.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
+    site: SiteOption = None,
+    site_old: Annotated[Optional[Path], typer.Option("--site-old", help="Site file of the first rulebook only.")] = None,
+    site_new: Annotated[Optional[Path], typer.Option("--site-new", help="Site file of the second rulebook only.")] = None,
+    beside: Annotated[Optional[list[Path]], typer.Option("--beside", help="A folder of a clinic's own rules, beside both rulebooks; repeat.")] = None,
+    drafts: Annotated[bool, typer.Option("--drafts", help="Let draft rules answer too.")] = False,
+    all_trees: Annotated[bool, typer.Option("--all-trees", help="Answer trees of every change; else one for each kind of change.")] = False,
+    most: Annotated[int, typer.Option("--most", min=0, help="Lines of requests shown.")] = 50,
+    as_of: AsOfOption = None,
+) -> None:
+    """Show which requests get other cards from another rulebook or site, and why."""
+    from cds.authoring import diff as command
+    asked = command.Asked(old, new, requests, site_file(site_old, "--site-old") or site_file(site), site_file(site_new, "--site-new") or site_file(site),
+                          folders(beside) if beside else (), instant(as_of), drafts)
+    raise typer.Exit(command.diff(asked, command.Form(as_json, most, all_trees, check)))
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (lint, test, read, explain):
+    for command in (lint, test, read, explain, diff):
         app.command()(command)

@@ -33,7 +33,7 @@ def findings(group: Sequence[Finding], rulebook: Rulebook, full: int, name_order
     parts = [_finding(one, rulebook, several, name_orders) for one in group[:full]]
     for one in group[full:]:
         assert one.message is not None
-        parts.append(f"- **{inline(one.message.summary, 160)}** (rule {_named(one.verdict.rule)})")
+        parts.append(f"- **{inline(one.message.summary, 160)}** (rule {named(one.verdict.rule, False)})")
     return "\n\n".join([*parts, CLOSING])
 
 
@@ -49,8 +49,7 @@ def _finding(one: Finding, rulebook: Rulebook, several: bool, name_orders: bool)
     if verdict.disputed:
         lines.append("\n**The two rule evaluators disagree on this rule; judge by the records above.**")
     lines += [f"\nAlso: {inline(summary, 160)}" for summary in verdict.also]
-    pending = ", awaiting clinical sign-off" if verdict.rule.review_pending else ""
-    lines.append(f"\n**Rule:** {_named(verdict.rule, pending)}")
+    lines.append(f"\n**Rule:** {named(verdict.rule)}")
     lines.append(f"\n**Evidence:** {_evidence(one, rulebook)}")
     if message.advice:
         lines.append(f"\n**Options:** {inline(message.advice, 500)}")
@@ -61,8 +60,9 @@ def _finding(one: Finding, rulebook: Rulebook, several: bool, name_orders: bool)
     return "\n".join(lines)
 
 
-def _named(rule: Rule, pending: str = "") -> str:
-    """A rule with its version and every setting a site changed."""
+def named(rule: Rule, sign_off: bool = True) -> str:
+    """A rule with its version, whether it awaits sign-off, and every setting a site changed."""
+    pending = ", awaiting clinical sign-off" if sign_off and rule.review_pending else ""
     changed = "; ".join(f"{setting.name.replace('_', ' ')} {setting.amount} (rulebook: {setting.shipped})" for setting in rule.at_site)
     return f"{rule.id} {rule.version}{pending}" + (f", site setting{'s' if len(rule.at_site) > 1 else ''}: {changed}" if changed else "")
 
