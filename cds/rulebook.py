@@ -150,7 +150,7 @@ def at_site(book: Rulebook, path: Path, today: date, problems: list[Problem]) ->
 
 def site_files(folders: Iterable[Path]) -> list[Path]:
     """The site files inside rule folders, in the order of their names."""
-    return [path for folder in folders for path in sorted((folder / "sites").glob("*.yaml"))]
+    return [path for folder in folders for path in sorted((folder / "sites").rglob("*.yaml"))]
 
 
 def _known(terms: dict[str, Term], sources: dict[str, Source], reasons: dict[str, Reason]) -> Known:

@@ -57,7 +57,7 @@ def diff(asked: Asked, form: Form) -> int:
             sys.stderr.write(f"{refused}\ncds: `{name}` cannot be used, {len(refused.problems)} problem(s) above\n")
             return 2
     found = Comparison(Sides(sides[0], sides[1], now), form.all_trees)
-    unreadable, others = _run(found, files, asked.requests)
+    unreadable, others = run(found, files, asked.requests)
     if not found.requests and not unreadable:
         sys.stderr.write(f"cds: --requests: `{asked.requests}` holds no CDS Hooks request ({len(files)} JSON files)\n")
         return 2
@@ -75,7 +75,7 @@ def _prepared(name: str, site: Path | None, asked: Asked, now: datetime) -> Read
         return pipeline.prepare(folders, now.date(), use_engine=False, drafts=asked.drafts, site=site)
 
 
-def _run(found: Comparison, files: Sequence[Path], folder: Path) -> tuple[list[tuple[str, str]], int]:
+def run(found: Comparison, files: Sequence[Path], folder: Path) -> tuple[list[tuple[str, str]], int]:
     """Every file through both rulebooks; the unreadable ones with what is wrong, and how many are no request."""
     unreadable: list[tuple[str, str]] = []
     others = 0

@@ -33,9 +33,10 @@ def check_beside(folders: Sequence[Path], terms: Mapping[str, Term], nodes: Mapp
 
 
 def _tables_are_whole(folder: Path, problems: list[Problem]) -> bool:
-    found = [Problem(Place(folder / "terms" / file, line), "bad-form", f"this row has no `{column}`", f"The columns are {', '.join(columns)}.")
-             for file, columns in _COLUMNS.items() for line, row in enumerate(rows(folder, file), 2)
-             for column in columns if row.get(column) is None]
+    short = [(file, line, next((column for column in columns if row.get(column) is None), None))
+             for file, columns in _COLUMNS.items() for line, row in enumerate(rows(folder, file), 2)]
+    found = [Problem(Place(folder / "terms" / file, line), "bad-form", f"this row has no `{column}`", f"The columns are {', '.join(_COLUMNS[file])}.")
+             for file, line, column in short if column]
     problems += found
     return not found
 
