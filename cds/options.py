@@ -12,8 +12,8 @@ from cds import rulebook
 
 RulesOption = Annotated[Optional[list[Path]], typer.Option("--rules", envvar="CDS_RULES", help="Rulebook folder; repeat for further folders. Default: the shipped rulebook.")]
 AsOfOption = Annotated[Optional[str], typer.Option("--as-of", envvar="CDS_AS_OF", help="Judge as of this instant (ISO 8601 with offset) instead of now.")]
-ZoneOption = Annotated[Optional[str], typer.Option("--time-zone", envvar="CDS_TIME_ZONE", help="Time zone of the site, for dates without one. Default: the site file's, else UTC.")]
-SiteOption = Annotated[Optional[Path], typer.Option("--site", envvar="CDS_SITE", help="Site file: settings in range, rules off or silent. Default: the rules as shipped.")]
+ZoneOption = Annotated[Optional[str], typer.Option("--time-zone", envvar="CDS_TIME_ZONE", help="For dates without one. Default: the site file's, else UTC.")]
+SiteOption = Annotated[Optional[Path], typer.Option("--site", envvar="CDS_SITE", help="Site file: settings in range, rules off or silent.")]
 
 
 def folders(rules: list[Path] | None) -> tuple[Path, ...]:

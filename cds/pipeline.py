@@ -144,8 +144,8 @@ def _drafts(request: HookRequest, found: Chart, chosen: frozenset[str], ready: R
 
 def _nothing_to_read(why: str, hook: str, told: Told) -> Decision:
     asked = {rule.id: hook in rule.hooks for rule in told.rulebook.rules}
-    answered = {rule.id: {"answer": UNDECIDED if asked[rule.id] else NOT_APPLICABLE, "shown": asked[rule.id] and not rule.silent, "version": rule.version}
-                for rule in told.rulebook.rules}
+    answered = {rule.id: {"answer": UNDECIDED if asked[rule.id] else NOT_APPLICABLE, "shown": asked[rule.id] and not rule.silent,
+                          "version": rule.version} for rule in told.rulebook.rules}
     return Decision([could_not_run(why, hook, told)], _as_at_site(answered, told.rulebook))
 
 

@@ -207,7 +207,8 @@ def _book(folders: Sequence[Path], problems: list[Problem]) -> Book | None:
         problems.append(Problem(Place(path), "missing-key", "there is no book.yaml in this folder",
                                 f"Name {first.parent} first." if first else "Point --rules at a rulebook folder."))
         return None
-    problems += [Problem(Place(other), "duplicate-key", f"the rulebook is already described in {path}", "Delete this file; it belongs to the first folder only.")
+    problems += [Problem(Place(other), "duplicate-key", f"the rulebook is already described in {path}",
+                         "Delete this file; it belongs to the first folder only.")
                  for other in others if other.exists()]
     node = source.read(path, problems)
     if node is None or not shape.check("book", node, problems):
@@ -236,7 +237,8 @@ def _entries(folders: Sequence[Path], file: str, kind: str, problems: list[Probl
             continue
         for name, node in root.mapping.items():
             if name in found:
-                problems.append(Problem(root.key_place(name), "duplicate-key", f"`{name}` already stands in {found[name].place.path}", "Give it another name."))
+                problems.append(Problem(root.key_place(name), "duplicate-key", f"`{name}` already stands in {found[name].place.path}",
+                                        "Give it another name."))
             found.setdefault(name, node)
     return list(found.items())
 

@@ -63,7 +63,8 @@ def read(path: Path, rules: Mapping[str, Rule], version: str, today: date, probl
         return None
     name, written_for = node.mapping["site"], node.get("written_for")
     if written_for is not None and written_for.text != version:
-        problems.append(Problem(written_for.place, "written-for-another-rulebook", f"the changes were approved for rulebook {written_for.text}, this is {version}",
+        problems.append(Problem(written_for.place, "written-for-another-rulebook",
+                                f"the changes were approved for rulebook {written_for.text}, this is {version}",
                                 f"Check every change against this rulebook, then write `written_for: {version}`."))
     zone = _zone(node.get("time_zone"), problems)
     entries = (node.get("changes") or Node([], node.place)).items
@@ -102,7 +103,8 @@ def _zone(node: Node | None, problems: list[Problem]) -> tzinfo | None:
     try:
         return ZoneInfo(node.text)
     except (ZoneInfoNotFoundError, ValueError, OSError):
-        problems.append(Problem(node.place, "not-a-choice", f"`{node.text}` is not a time zone", "Write for example `Europe/Zurich` or `America/Phoenix`."))
+        problems.append(Problem(node.place, "not-a-choice", f"`{node.text}` is not a time zone",
+                                "Write for example `Europe/Zurich` or `America/Phoenix`."))
         return None
 
 
@@ -124,14 +126,16 @@ def _change(entry: Node, rules: Mapping[str, Rule], today: date, problems: list[
                                 did_you_mean(name.text, rules, "Name a rule of this rulebook, or delete the change.")))
         return None
     if because is None or not because.text:
-        problems.append(Problem(name.place, "change-without-because", f"the change of `{name.text}` does not say why", "Add `because:` with the reason people can judge."))
+        problems.append(Problem(name.place, "change-without-because", f"the change of `{name.text}` does not say why",
+                                "Add `because:` with the reason people can judge."))
     until = _until(entry, today, problems)
     kinds = [key for key in ("set", "turn_off", "mode") if key in entry.mapping]
     if not kinds:
-        problems.append(Problem(name.place, "missing-key", f"the change of `{name.text}` changes nothing", "Add `set:`, `turn_off: true` or `mode: silent`."))
+        problems.append(Problem(name.place, "missing-key", f"the change of `{name.text}` changes nothing",
+                                "Add `set:`, `turn_off: true` or `mode: silent`."))
     if "turn_off" in kinds and len(kinds) > 1:
-        problems.append(Problem(entry.key_place("turn_off"), "bad-form", f"a rule that is off takes no `{kinds[0] if kinds[0] != 'turn_off' else kinds[1]}`",
-                                "Keep one of the two."))
+        other = next(kind for kind in kinds if kind != "turn_off")
+        problems.append(Problem(entry.key_place("turn_off"), "bad-form", f"a rule that is off takes no `{other}`", "Keep one of the two."))
     if until is None:
         return None
     settings = tuple(_settings(entry, rule, problems))
@@ -142,7 +146,8 @@ def _until(entry: Node, today: date, problems: list[Problem]) -> date | None:
     """The last day of a change; None where it has none or is over."""
     node, rule = entry.get("until"), entry.mapping["rule"]
     if node is None:
-        problems.append(Problem(rule.place, "change-without-end", f"the change of `{rule.text}` never ends", "Add `until: YYYY-MM-DD`, at most a year ahead."))
+        problems.append(Problem(rule.place, "change-without-end", f"the change of `{rule.text}` never ends",
+                                "Add `until: YYYY-MM-DD`, at most a year ahead."))
         return None
     try:
         day = date.fromisoformat(node.text)
@@ -168,7 +173,8 @@ def _settings(entry: Node, rule: Rule, problems: list[Problem]) -> Iterator[tupl
         if amount is None:
             continue
         if not setting.lowest.value <= amount.value <= setting.highest.value:
-            problems.append(Problem(node.place, "setting-outside-range", f"a site may use {setting.lowest} to {setting.highest} for `{name}`, not {amount}",
+            problems.append(Problem(node.place, "setting-outside-range",
+                                    f"a site may use {setting.lowest} to {setting.highest} for `{name}`, not {amount}",
                                     f"Stay inside the range, or ask the reviewers of `{rule.id}` to widen `site_may_use`."))
         yield name, amount
 

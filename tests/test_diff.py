@@ -167,12 +167,14 @@ def test_what_cannot_be_read_is_named_and_counted_and_the_rest_is_compared(reque
     (requests / "other-hook.json").write_text('{"hook": "encounter-start", "hookInstance": "1"}')
     (requests / "odd.json").write_text(json.dumps(REQUESTS["plain"] | {"prefetch": []}))
     (requests / "list.json").write_text("[]")
+    (requests / "stopped").rename(requests / "[bold]sto[")
     (requests / "patient.json").write_text('{"resourceType": "Patient"}')
     told = diff(prepared(small), prepared(changed), requests)
     assert [one["file"] for one in told["unreadable"]] == ["broken.json", "latin.json", "odd.json", "other-hook.json"] and told["other_files"] == 2
-    assert [one["request"] for one in told["changed"]] == ["stopped/request.json"] and told["requests"] == 4
+    assert [one["request"] for one in told["changed"]] == ["[bold]sto[/request.json"] and told["requests"] == 4
     text = shown(prepared(small), prepared(changed), requests, capsys)
     assert "not compared odd.json: $.prefetch: it is a JSON array; send an object" in text and "4 could not be compared; 2 JSON files are no request." in text
+    assert "theophylline: not met → met, [bold]sto[/request.json" in text
 
 
 def test_a_git_revision_stands_for_its_rules_folder(requests, tmp_path, small):

@@ -48,7 +48,7 @@ def explain(
 def diff(
     old: Annotated[str, typer.Argument(help="Rulebook folder, or a git revision that holds rules/.")],
     new: Annotated[str, typer.Argument(help="The same; compared with the first.")],
-    requests: Annotated[Path, typer.Option("--requests", envvar="CDS_REQUESTS", exists=True, help="Folder whose JSON files hold CDS Hooks requests.")],
+    requests: Annotated[Path, typer.Option("--requests", envvar="CDS_REQUESTS", exists=True, help="Folder with CDS Hooks requests as JSON files.")],
     check: Annotated[bool, typer.Option("--check", help="Exit with 1 when something changed.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
     site: SiteOption = None,
@@ -62,8 +62,8 @@ def diff(
 ) -> None:
     """Show which requests get other cards from another rulebook or site, and why."""
     from cds.authoring import diff as command
-    asked = command.Asked(old, new, requests, site_file(site_old, "--site-old") or site_file(site), site_file(site_new, "--site-new") or site_file(site),
-                          folders(beside) if beside else (), instant(as_of), drafts)
+    both, *each = site_file(site), site_file(site_old, "--site-old"), site_file(site_new, "--site-new")
+    asked = command.Asked(old, new, requests, each[0] or both, each[1] or both, folders(beside) if beside else (), instant(as_of), drafts)
     raise typer.Exit(command.diff(asked, command.Form(as_json, most, all_trees, check)))
 
 

@@ -142,7 +142,8 @@ class Comparison:
         if self.all_trees or kind not in self._seen:
             self._seen.add(kind)
             order = _order(change)
-            self.trees.append(Trees(name, change, tuple(_side_by_side(_tree(change.rule, order, old, self.sides.old), _tree(change.rule, order, new, self.sides.new)))))
+            sides = [_tree(change.rule, order, *side) for side in ((old, self.sides.old), (new, self.sides.new))]
+            self.trees.append(Trees(name, change, tuple(_side_by_side(*sides))))
 
 
 def _state(rule: str, decision: Decision) -> State:

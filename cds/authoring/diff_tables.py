@@ -78,12 +78,14 @@ def _severities(change: Change) -> Text:
 
 def _trees(trees: Trees, shown: Sequence[Row]) -> Table:
     change = trees.change
-    table = Table("asked", "old", "new", "why", title=f"{change.rule}: {change.old} → {change.new}, {trees.request}", title_justify="left", title_style="bold")
+    title = Text(f"{change.rule}: {change.old} → {change.new}, {trees.request}", "bold")
+    table = Table("asked", "old", "new", "why", title=title, title_justify="left")
     if len(shown) < len(trees.rows):
         table.caption = f"{len(trees.rows) - len(shown)} lines that make no difference left out; --json holds them all"
     for row in shown:
         old, new = _answer(row.old), _answer(row.new)
-        table.add_row(_asked(row), Text(old, "bold" if old != new else "dim"), Text(new, "bold" if old != new else "dim"), Text(_why(row), overflow="fold"),)
+        style = "bold" if old != new else "dim"
+        table.add_row(_asked(row), Text(old, style), Text(new, style), Text(_why(row), overflow="fold"))
     return table
 
 
@@ -163,7 +165,8 @@ def as_json(found: Comparison, names: Names, unreadable: Unread, others: int) ->
     return {
         **{side: _rulebook(name, ready) for side, name, ready in zip(("old", "new"), names, (found.sides.old, found.sides.new))},
         "as_of": found.sides.now.isoformat(), "requests": found.requests,
-        "changed": [{"request": one.request, "cards_differ": one.cards_differ, "rules": [_change(change) for change in one.changes]} for one in found.differences],
+        "changed": [{"request": one.request, "cards_differ": one.cards_differ, "rules": [_change(change) for change in one.changes]}
+                    for one in found.differences],
         "rules": {rule: _tally(tally) for rule, tally in sorted(found.tallies.items())},
         "trees": [{"request": one.request, **_change(one.change), "steps": [_row(row) for row in one.rows]} for one in found.trees],
         "unreadable": [{"file": name, "why": why} for name, why in unreadable], "other_files": others,
@@ -182,7 +185,8 @@ def _change(change: Change) -> dict[str, Any]:
 
 
 def _tally(tally: Tally) -> dict[str, Any]:
-    return {"old": {answer: tally.old[answer] for answer in ANSWERS}, "new": {answer: tally.new[answer] for answer in ANSWERS}, "changed": tally.changed}
+    sides = {side: {answer: counted[answer] for answer in ANSWERS} for side, counted in (("old", tally.old), ("new", tally.new))}
+    return {**sides, "changed": tally.changed}
 
 
 def _row(row: Row) -> dict[str, Any]:

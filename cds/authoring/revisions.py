@@ -16,7 +16,8 @@ def rulebook_folder(named: str, room: Path) -> Path:
         return Path(named)
     found = None if named.startswith("-") else _archive(named)
     if found is None:
-        raise LookupError(f"`{named}` is neither a rulebook folder nor a git revision that holds `{IN_GIT}/`; name a folder such as `rules` or a revision such as `HEAD~1`")
+        raise LookupError(f"`{named}` is neither a rulebook folder nor a git revision that holds `{IN_GIT}/`; "
+                          "name a folder such as `rules` or a revision such as `HEAD~1`")
     with tarfile.open(fileobj=io.BytesIO(found)) as tar:
         for member in (one for one in tar if one.isfile() and ".." not in Path(one.name).parts):
             path = room / member.name.lstrip("/")

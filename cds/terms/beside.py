@@ -46,8 +46,7 @@ def _products(earlier: Sequence[Path], folder: Path, problems: list[Problem]) ->
     for file, named in (("products.csv", "ingredients"), ("ingredients.csv", "name")):
         for line, row in enumerate(rows(folder, file), 2):
             other = known.get(row["rxcui"]) if row["rxcui"] else None
-            same = other is not None and other["ingredients"] == row[named] and all(row.get(key, other[key]) == other[key] for key in ("route", "form", "strength"))
-            if other is not None and not same:
+            if other is not None and {**other, **row, "ingredients": row[named]} != {**row, **other}:
                 problems.append(Problem(Place(folder / "terms" / file, line), "duplicate-key",
                                         f"the RxNorm code `{row['rxcui']}` already stands for {other['ingredients']}", "Delete the row."))
 
