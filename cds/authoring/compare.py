@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from difflib import SequenceMatcher
@@ -12,7 +12,6 @@ from typing import Any
 from cds import pipeline
 from cds.cards import detail
 from cds.engine.decide import NOT_APPLICABLE, NOT_MET, SEVERITY
-from cds.engine.evaluate import Evaluation
 from cds.engine.explain import Step, steps
 from cds.hooks.request import HookRequest
 from cds.pipeline import Decision, Ready
@@ -141,8 +140,8 @@ class Comparison:
         kind = (change.rule, f"{change.old} {change.old.severity}", f"{change.new} {change.new.severity}")
         if self.all_trees or kind not in self._seen:
             self._seen.add(kind)
-            order = _order(change)
-            sides = [_tree(change.rule, order, *side) for side in ((old, self.sides.old), (new, self.sides.new))]
+            place = _telling(change, old, new)
+            sides = [_tree(change.rule, place, *side) for side in ((old, self.sides.old), (new, self.sides.new))]
             self.trees.append(Trees(name, change, tuple(_side_by_side(*sides))))
 
 
@@ -168,20 +167,25 @@ def _cards(decision: Decision, ready: Ready) -> tuple[bool, list[dict[str, Any]]
     return decision.evaluable, cards
 
 
-def _order(change: Change) -> str | None:
-    """The first order a rule answers otherwise; None where the request has one order only."""
-    old = dict(change.old.orders)
-    return next((ref for ref, answer in change.new.orders if old.get(ref) != answer), None)
+def _telling(change: Change, old: Decision, new: Decision) -> int:
+    """Which evaluation (one per order, and per dosage of an order) to show: the first with both answers, else one that differs, else the first."""
+    pairs = [[_verdict(change.rule, decision, place) for decision in (old, new)] for place in range(max(len(old.evaluations), len(new.evaluations)))]
+    wanted = (change.old.answer, change.new.answer)
+    differing = [place for place, pair in enumerate(pairs) if pair[0] != pair[1]]
+    return next((place for place in differing if (pairs[place][0][0], pairs[place][1][0]) == wanted), next(iter(differing), 0))
 
 
-def _tree(rule: str, order: str | None, decision: Decision, ready: Ready) -> list[Step]:
+def _verdict(rule: str, decision: Decision, place: int) -> tuple[str, str]:
+    verdicts = decision.evaluations[place].verdicts if place < len(decision.evaluations) else ()
+    return next(((one.answer, one.show) for one in verdicts if one.rule.id == rule), (NO_RULE, ""))
+
+
+def _tree(rule: str, place: int, decision: Decision, ready: Ready) -> list[Step]:
     planned = next((one for one in ready.plan.rules if one.rule.id == rule), None)
-    found: Iterable[Evaluation] = decision.evaluations
-    evaluation = next((one for one in found if order in (None, one.order.ref)), None)
-    if planned is None or evaluation is None:
+    if planned is None or place >= len(decision.evaluations):
         return []
     says = {term.name: term.says for term in ready.rulebook.terms.values()}
-    return list(steps(planned.rule, ready.plan, evaluation.answers, says))
+    return list(steps(planned.rule, ready.plan, decision.evaluations[place].answers, says))
 
 
 def _side_by_side(old: list[Step], new: list[Step]) -> Iterator[Row]:
