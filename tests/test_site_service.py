@@ -41,7 +41,7 @@ def test_the_service_names_its_site_what_is_off_and_why_and_the_hash_of_its_card
 
 
 def test_a_silent_finding_is_counted_in_its_own_metric_and_nowhere_else(tmp_path):
-    with running("--workers", "2", "--as-of", AS_OF, env={"CDS_SITE": str(write(tmp_path, SILENT))}) as service:
+    with running("--workers", "2", "--as-of", AS_OF, env={"CDS_SITE": str(write(tmp_path, SILENT))}, wait=90) as service:
         assert not any("theophylline" in rules(accepted(service.ask(GOOD))) for _ in range(5))
         metrics = service.get("/metrics").text
     assert 'cds_silent_findings_total{answer="met",indicator="critical",rule="theophylline"} 5.0' in metrics
