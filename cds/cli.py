@@ -14,7 +14,7 @@ from cds import __version__, clock, pipeline
 from cds.authoring import commands
 from cds.engine.durable import CompileLimit
 from cds.hooks.request import RequestRefused, parse, request
-from cds.options import AsOfOption, RulesOption, ZoneOption, folders, stop
+from cds.options import AsOfOption, RulesOption, SiteOption, ZoneOption, folders, site_file, stop
 from cds.rulefile.problems import RulesRefused
 from cds.settings import MAX_BODY, STORE, SettingRefused, Settings, instant, refuse_open_doors, zone
 
@@ -27,9 +27,10 @@ def serve(
     host: Annotated[str, typer.Option(envvar="CDS_HOST", help="Address to listen on; a loopback address.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(envvar="CDS_PORT", min=1, max=65535)] = 8080,
     rules: RulesOption = None,
+    site: SiteOption = None,
     workers: Annotated[int, typer.Option(envvar="CDS_WORKERS", min=1, max=64, help="Worker processes.")] = 1,
     as_of: AsOfOption = None,
-    time_zone: ZoneOption = "UTC",
+    time_zone: ZoneOption = None,
     max_body: Annotated[int, typer.Option(envvar="CDS_MAX_BODY", min=1000, help="Largest request body in bytes.")] = MAX_BODY,
     engine: Annotated[bool, typer.Option("--engine/--no-engine", envvar="CDS_ENGINE", help="Use durable-rules beside the reference evaluator.")] = True,
     stuck_after: Annotated[float, typer.Option(envvar="CDS_STUCK_AFTER", min=1, help="End a worker that is stuck for so many seconds.")] = 30.0,
@@ -39,7 +40,7 @@ def serve(
     """Run the CDS Hooks service."""
     from cds.web.server import run
     settings = Settings(host, port, folders(rules), workers, instant(as_of), zone(time_zone), max_body, engine, tuple(cors_origin or ["*"]),
-                        stuck_after, store)
+                        stuck_after, store, site_file(site))
     refuse_open_doors(settings)
     raise typer.Exit(run(settings))
 
@@ -50,7 +51,8 @@ def evaluate(
     answers: Annotated[bool, typer.Option("--answers", help="Also print the answer of every rule.")] = False,
     as_of: AsOfOption = None,
     rules: RulesOption = None,
-    time_zone: ZoneOption = "UTC",
+    site: SiteOption = None,
+    time_zone: ZoneOption = None,
 ) -> None:
     """Evaluate one CDS Hooks request and print the response JSON."""
     try:
@@ -62,7 +64,9 @@ def evaluate(
     except RequestRefused as refused:
         stop(f"{request_file}: {refused.where}: {refused.what}")
     now: datetime = instant(as_of) or clock.now()
-    ready = pipeline.prepare(folders(rules), now.date())
+    ready = pipeline.prepare(folders(rules), now.date(), site=site_file(site))
+    for warning in ready.rulebook.site.warnings if ready.rulebook.site else ():
+        sys.stderr.write(f"{warning}\n")
     decision = pipeline.decide(asked, ready, now, zone(time_zone), clock.new_identifier)
     response = {"cards": decision.cards}
     printed = {"response": response, "answers": decision.answers} if answers else response

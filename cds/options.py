@@ -12,7 +12,8 @@ from cds import rulebook
 
 RulesOption = Annotated[Optional[list[Path]], typer.Option("--rules", envvar="CDS_RULES", help="Rulebook folder; repeat for further folders. Default: the shipped rulebook.")]
 AsOfOption = Annotated[Optional[str], typer.Option("--as-of", envvar="CDS_AS_OF", help="Judge as of this instant (ISO 8601 with offset) instead of now.")]
-ZoneOption = Annotated[str, typer.Option("--time-zone", envvar="CDS_TIME_ZONE", help="Time zone of the site, for dates without one.")]
+ZoneOption = Annotated[Optional[str], typer.Option("--time-zone", envvar="CDS_TIME_ZONE", help="For dates without one. Default: the site file's, else UTC.")]
+SiteOption = Annotated[Optional[Path], typer.Option("--site", envvar="CDS_SITE", help="Site file: settings in range, rules off or silent.")]
 
 
 def folders(rules: list[Path] | None) -> tuple[Path, ...]:
@@ -21,7 +22,17 @@ def folders(rules: list[Path] | None) -> tuple[Path, ...]:
     for folder in found:
         if not folder.is_dir():
             stop(f"--rules: `{folder}` is not a folder")
+    twice = [folder for place, folder in enumerate(found) if any(folder.samefile(other) for other in found[:place])]
+    if twice:
+        stop(f"--rules: `{twice[0]}` is named twice")
     return found
+
+
+def site_file(path: Path | None, option: str = "--site") -> Path | None:
+    """The site file asked for; stops where it is not a file."""
+    if path is not None and not path.is_file():
+        stop(f"{option}: `{path}` is not a file")
+    return path
 
 
 def stop(message: str, code: int = 2) -> NoReturn:

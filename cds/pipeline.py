@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, tzinfo
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from cds import rulebook as books
 from cds.cards.compose import Told, compose, could_not_run
@@ -38,6 +39,11 @@ class Ready:
     engine_note: str = ""
 
     @property
+    def zone(self) -> tzinfo:
+        """The time zone of the site, for dates without an offset."""
+        return self.rulebook.site and self.rulebook.site.zone or ZoneInfo("UTC")
+
+    @property
     def wanted(self) -> Wanted:
         """What is looked for in charts: what clauses ask for, and the drugs the rulebook is about."""
         return replace(self.plan.wanted, terms=self.plan.wanted.terms | {self.rulebook.book.scope})
@@ -47,6 +53,7 @@ class Ready:
 class Decision:
     """The response to one request: cards, answers of every rule, the facts and verdicts behind them, and engine events.
 
+    `silent` holds what rules that a site made silent would have told.
     `evaluable` is False where ketamine is ordered and nothing of the chart could be read.
     """
 
@@ -56,6 +63,7 @@ class Decision:
     facts: PatientFacts | None = None
     evaluations: tuple[Evaluation, ...] = ()
     findings: tuple[Finding, ...] = ()
+    silent: tuple[Finding, ...] = ()
 
     @property
     def events(self) -> tuple[str, ...]:
@@ -63,9 +71,9 @@ class Decision:
         return tuple(one.event for one in self.evaluations if one.event)
 
 
-def prepare(folders: Sequence[Path], today: date, use_engine: bool = True, drafts: bool = False) -> Ready:
-    """Read, check and compile a rulebook; RulesRefused or CompileLimit say why it cannot be used."""
-    book = books.load(folders, today, drafts)
+def prepare(folders: Sequence[Path], today: date, use_engine: bool = True, drafts: bool = False, site: Path | None = None) -> Ready:
+    """Read, check and compile a rulebook as a site wants it; RulesRefused or CompileLimit say why it cannot be used."""
+    book = books.load(folders, today, drafts, site)
     compiled = plan(book.rules)
     if not use_engine:
         return Ready(book, compiled, None, "switched off")
@@ -79,9 +87,9 @@ def prepare(folders: Sequence[Path], today: date, use_engine: bool = True, draft
     return Ready(book, compiled, None, reason)
 
 
-def decide(request: HookRequest, ready: Ready, now: datetime, zone: tzinfo, new_identifier: Callable[[], str]) -> Decision:
-    """Evaluate one request at one instant."""
-    book, asked = ready.rulebook, Asked(now, zone)
+def decide(request: HookRequest, ready: Ready, now: datetime, zone: tzinfo | None, new_identifier: Callable[[], str]) -> Decision:
+    """Evaluate one request at one instant; without a zone, in that of the site."""
+    book, asked = ready.rulebook, Asked(now, zone or ready.zone)
     told = Told(book, (), (), new_identifier)
     drafts = orders.Drafts()
     if request.hook in ORDER_HOOKS:
@@ -119,10 +127,11 @@ def _evaluated(facts: PatientFacts, ready: Ready, new_identifier: Callable[[], s
     evaluations = evaluate(ready.plan, facts, ready.inference, book.terms)
     told = findings(evaluations, facts.hook)
     blind = not any(facts.lists[name].read or facts.lists[name].complete_since for name in CHART_LISTS)
-    cards = compose(told, Told(book, facts.orders, facts.unreadable, new_identifier, not blind))
+    cards = compose(told, Told(book, facts.orders, facts.unreadable, new_identifier, not blind, book.full))
     evaluable = not blind or any(one.message is not None for one in told)
     shown = {one.verdict.rule.id for one in told}
-    return Decision(cards, _answers(evaluations, ready, shown), evaluable, facts, evaluations, tuple(told))
+    return Decision(cards, _answers(evaluations, ready, shown), evaluable, facts, evaluations, tuple(told),
+                    tuple(findings(evaluations, facts.hook, silent=True)) if any(rule.silent for rule in book.rules) else ())
 
 
 def _drafts(request: HookRequest, found: Chart, chosen: frozenset[str], ready: Ready, asked: Asked) -> orders.Drafts:
@@ -135,9 +144,9 @@ def _drafts(request: HookRequest, found: Chart, chosen: frozenset[str], ready: R
 
 def _nothing_to_read(why: str, hook: str, told: Told) -> Decision:
     asked = {rule.id: hook in rule.hooks for rule in told.rulebook.rules}
-    answered = {rule.id: {"answer": UNDECIDED if asked[rule.id] else NOT_APPLICABLE, "shown": asked[rule.id], "version": rule.version}
-                for rule in told.rulebook.rules}
-    return Decision([could_not_run(why, hook, told)], answered)
+    answered = {rule.id: {"answer": UNDECIDED if asked[rule.id] else NOT_APPLICABLE, "shown": asked[rule.id] and not rule.silent,
+                          "version": rule.version} for rule in told.rulebook.rules}
+    return Decision([could_not_run(why, hook, told)], _as_at_site(answered, told.rulebook))
 
 
 def _no_treatment(facts: PatientFacts, ready: Ready, new_identifier: Callable[[], str]) -> Decision:
@@ -157,4 +166,16 @@ def _none_apply(ready: Ready) -> dict[str, dict[str, Any]]:
 
 def _answers(evaluations: Sequence[Evaluation], ready: Ready, shown: set[str]) -> dict[str, dict[str, Any]]:
     rules = ready.rulebook.rules
-    return answers(evaluations, [rule.id for rule in rules], {rule.id: rule.version for rule in rules}, shown)
+    found = answers(evaluations, [rule.id for rule in rules], {rule.id: rule.version for rule in rules}, shown)
+    return _as_at_site(found, ready.rulebook)
+
+
+def _as_at_site(answered: dict[str, dict[str, Any]], book: Rulebook) -> dict[str, dict[str, Any]]:
+    """The answers, in which rules that the site made silent or switched off are marked."""
+    if book.site is None:
+        return answered
+    for rule in book.rules:
+        if rule.silent:
+            answered[rule.id]["silent"] = True
+    off = {rule.id: {"answer": NOT_APPLICABLE, "shown": False, "version": rule.version, "switched_off": True} for rule in book.switched_off}
+    return dict(sorted((answered | off).items()))

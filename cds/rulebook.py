@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
+from cds import sites
 from cds.rulefile import shape, source, together
 from cds.rulefile.check import Known, read_rule
 from cds.rulefile.findings import tie
@@ -16,6 +17,8 @@ from cds.rulefile.problems import Place, Problem, RulesRefused, did_you_mean
 from cds.rulefile.rule import Example, Rule
 from cds.rulefile.source import Node
 from cds.terms.check import check_tables, check_terms
+from cds.sites import Site
+from cds.terms.beside import check_beside
 from cds.terms.load import read_terms
 from cds.terms.model import MEDICATION, Term
 from cds.terms.recognise import Recogniser
@@ -57,9 +60,10 @@ class Book:
 
 @dataclass(frozen=True, slots=True)
 class Rulebook:
-    """Everything read from the rule folders; `rules` holds those in force, `hash` covers every file.
+    """Everything read from the rule folders; `rules` holds those in force, `hash` covers every file and the site in force.
 
-    `unsound` holds the examples of rules that have errors; there are none in a rulebook that was loaded.
+    `as_shipped` holds the rules in force before a site changed any, `idle` those that are not in force, `unsound` the
+    examples of rules that have errors; there are none in a rulebook that was loaded.
     """
 
     book: Book
@@ -70,7 +74,22 @@ class Rulebook:
     reasons: dict[str, Reason]
     recogniser: Recogniser
     warnings: tuple[Problem, ...]
+    folders: tuple[Path, ...]
+    as_shipped: tuple[Rule, ...]
+    idle: tuple[Rule, ...]
     unsound: tuple[Example, ...] = ()
+    site: Site | None = None
+
+    @property
+    def switched_off(self) -> tuple[Rule, ...]:
+        """The rules in force that the site switched off."""
+        on = {rule.id for rule in self.rules}
+        return tuple(rule for rule in self.as_shipped if rule.id not in on)
+
+    @property
+    def full(self) -> int:
+        """How many findings a card tells in full."""
+        return self.site.full if self.site else sites.FULL
 
     @property
     def drugs(self) -> tuple[str, ...]:
@@ -85,10 +104,12 @@ def shipped() -> Path:
     return beside if (beside / "book.yaml").exists() else here / "_rulebook"
 
 
-def load(folders: Sequence[Path], today: date, drafts: bool = False) -> Rulebook:
-    """The rulebook of one or several folders (the first holds book.yaml); RulesRefused names every problem."""
+def load(folders: Sequence[Path], today: date, drafts: bool = False, site: Path | None = None) -> Rulebook:
+    """The rulebook of one or several folders (the first holds book.yaml), as a site wants it; RulesRefused names every problem."""
     problems: list[Problem] = []
     found = read(folders, today, problems, drafts)
+    if found is not None and site is not None:
+        found = at_site(found, site, today, problems)
     if found is not None and not found.rules:
         problems.append(Problem(Place(folders[0]), "empty-file", f"no rule of this rulebook is in force on {today}",
                                 "Check `status` and `effective` of the rules, or the date asked for."))
@@ -100,15 +121,15 @@ def load(folders: Sequence[Path], today: date, drafts: bool = False) -> Rulebook
 
 def read(folders: Sequence[Path], today: date, problems: list[Problem], drafts: bool = False) -> Rulebook | None:
     """Read everything, noting problems; with errors only what is sound, None where nothing can be evaluated."""
-    book = _book(folders[0], problems)
+    book = _book(folders, problems)
     terms, term_nodes = read_terms(folders, problems)
+    check_beside(folders, terms, term_nodes, problems)
     sources, reasons = _sources(folders, problems), _reasons(folders, problems)
     usable = check_tables(folders, problems) and not any(problem.level == "error" for problem in problems)
     if usable:
         check_terms(terms, term_nodes, folders, problems)
         usable = not any(problem.level == "error" for problem in problems)
-    known = Known({name: term.kind for name, term in terms.items()}, frozenset(sources), frozenset(reasons),
-                  frozenset(name for name, term in terms.items() if term.results))
+    known = _known(terms, sources, reasons)
     used: set[str] = {book.scope} if book else set()
     unsound: list[Example] = []
     paths = _rule_files(folders, problems)
@@ -125,8 +146,11 @@ def read(folders: Sequence[Path], today: date, problems: list[Problem], drafts: 
         together.check_sources({name: source.place for name, source in sources.items()}, rules, problems)
     if not usable or book is None or book.scope not in terms:
         return None
-    in_force = tuple(sorted((rule for rule in rules if is_in_force(rule, today, drafts)), key=lambda rule: rule.id))
-    return Rulebook(book, content_hash(folders), in_force, terms, sources, reasons, Recogniser(terms, folders), tuple(problems), tuple(unsound))
+    rules.sort(key=lambda rule: rule.id)
+    in_force = tuple(rule for rule in rules if is_in_force(rule, today, drafts))
+    idle = tuple(rule for rule in rules if not is_in_force(rule, today, drafts))
+    return Rulebook(book, content_hash(folders), in_force, terms, sources, reasons, Recogniser(terms, folders), tuple(problems),
+                    tuple(folders), in_force, idle, tuple(unsound))
 
 
 _NAMED_BY_RULES = {"terms": "unknown-term", "evidence.yaml": "unknown-source", "override-reasons.yaml": "no-such-override-reason"}
@@ -143,6 +167,28 @@ def _without_noise(problems: Iterable[Problem]) -> list[Problem]:
     return [one for one in found if one.name not in follows or of(one)]
 
 
+def at_site(book: Rulebook, path: Path, today: date, problems: list[Problem]) -> Rulebook | None:
+    """A rulebook as the site in a file wants it on a day; None when an error was noted."""
+    before = len(problems)
+    site = sites.read(path, {rule.id: rule for rule in (*book.as_shipped, *book.idle)}, book.book.version, today, problems)
+    if site is None:
+        return None
+    rules = sites.applied(site, {rule.id: rule for rule in book.as_shipped}, _known(book.terms, book.sources, book.reasons), problems)
+    if any(problem.level == "error" for problem in problems[before:]):
+        return None
+    return replace(book, rules=tuple(rules.values()), site=site, hash=content_hash(book.folders, path), warnings=(*book.warnings, *site.warnings))
+
+
+def site_files(folders: Iterable[Path]) -> list[Path]:
+    """The site files inside rule folders, in the order of their names."""
+    return [path for folder in folders for path in sorted((folder / "sites").rglob("*.yaml"))]
+
+
+def _known(terms: dict[str, Term], sources: dict[str, Source], reasons: dict[str, Reason]) -> Known:
+    return Known({name: term.kind for name, term in terms.items()}, frozenset(sources), frozenset(reasons),
+                 frozenset(name for name, term in terms.items() if term.results))
+
+
 def is_in_force(rule: Rule, today: date, drafts: bool = False) -> bool:
     """Whether a rule runs on a day: active and inside its dates, or a draft where drafts are wanted."""
     if rule.status != "active":
@@ -150,13 +196,16 @@ def is_in_force(rule: Rule, today: date, drafts: bool = False) -> bool:
     return (rule.effective_from is None or rule.effective_from <= today) and (rule.effective_until is None or today <= rule.effective_until)
 
 
-def content_hash(folders: Iterable[Path]) -> str:
-    """SHA-256 over the name and content of every rule, term and table file."""
+def content_hash(folders: Iterable[Path], site: Path | None = None) -> str:
+    """SHA-256 over the name and content of every rule, term and table file, and of the one site file in force."""
     digest = hashlib.sha256()
     for folder in folders:
         for path in sorted(folder.rglob("*")):
-            if path.suffix in (".yaml", ".csv") and path.is_file():
-                digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+            name = path.relative_to(folder)
+            if path.suffix in (".yaml", ".csv") and path.is_file() and name.parts[0] != "sites":
+                digest.update(name.as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    if site is not None:
+        digest.update(b"site\0" + site.read_bytes() + b"\0")
     return f"sha256:{digest.hexdigest()}"
 
 
@@ -183,11 +232,16 @@ def _stray_files(folders: Sequence[Path], problems: list[Problem]) -> None:
                                         f"Move it to one of {', '.join(f'{name}/' for name in FOLDERS)} and let its name end in .yaml."))
 
 
-def _book(folder: Path, problems: list[Problem]) -> Book | None:
-    path = folder / "book.yaml"
+def _book(folders: Sequence[Path], problems: list[Problem]) -> Book | None:
+    path, *others = [folder / "book.yaml" for folder in folders]
     if not path.exists() and not path.is_symlink():
-        problems.append(Problem(Place(path), "missing-key", "there is no book.yaml in this folder", "Point --rules at a rulebook folder."))
+        first = next((other for other in others if other.exists()), None)
+        problems.append(Problem(Place(path), "missing-key", "there is no book.yaml in this folder",
+                                f"Name {first.parent} first." if first else "Point --rules at a rulebook folder."))
         return None
+    problems += [Problem(Place(other), "duplicate-key", f"the rulebook is already described in {path}",
+                         "Delete this file; it belongs to the first folder only.")
+                 for other in others if other.exists()]
     node = source.read(path, problems)
     if node is None or not shape.check("book", node, problems):
         return None
@@ -208,12 +262,16 @@ def _reasons(folders: Sequence[Path], problems: list[Problem]) -> dict[str, Reas
 
 
 def _entries(folders: Sequence[Path], file: str, kind: str, problems: list[Problem]) -> list[tuple[str, Node, Place]]:
-    found: list[tuple[str, Node, Place]] = []
+    found: dict[str, tuple[str, Node, Place]] = {}
     for folder in folders:
-        if (folder / file).exists() or (folder / file).is_symlink():
-            root = source.read(folder / file, problems)
-            found += [(name, node, root.key_place(name)) for name, node in shape.sound(kind, root, problems).items()] if root is not None else []
-    return found
+        held = (folder / file).exists() or (folder / file).is_symlink()
+        root = source.read(folder / file, problems) if held else None
+        for name, node in shape.sound(kind, root, problems).items() if root is not None else ():
+            if name in found:
+                problems.append(Problem(root.key_place(name), "duplicate-key", f"`{name}` already stands in {found[name][1].place.path}",
+                                        "Give it another name."))
+            found.setdefault(name, (name, node, root.key_place(name)))
+    return list(found.values())
 
 
 def _text(node: Node, key: str) -> str:

@@ -28,6 +28,7 @@ class SettingRefused(ValueError):
 class Settings:
     """Where the service listens, which rulebook it serves, and the instant and time zone it judges by.
 
+    Without `zone` that of the site file `site` counts, else UTC.
     `stuck_after` is the number of seconds without a turn of the event loop after which a worker ends itself.
     """
 
@@ -36,12 +37,13 @@ class Settings:
     rules: tuple[Path, ...] = ()
     workers: int = 1
     as_of: datetime | None = None
-    zone: tzinfo = ZoneInfo("UTC")
+    zone: tzinfo | None = None
     max_body: int = MAX_BODY
     engine: bool = True
     cors: tuple[str, ...] = ("*",)
     stuck_after: float = 30.0
     store: str = STORE
+    site: Path | None = None
 
 
 def to_environment(settings: Settings) -> dict[str, str]:
@@ -49,9 +51,10 @@ def to_environment(settings: Settings) -> dict[str, str]:
     return {
         "CDS_HOST": settings.host, "CDS_PORT": str(settings.port), "CDS_RULES": os.pathsep.join(map(str, settings.rules)),
         "CDS_WORKERS": str(settings.workers), "CDS_AS_OF": settings.as_of.isoformat() if settings.as_of else "",
-        "CDS_TIME_ZONE": str(settings.zone), "CDS_MAX_BODY": str(settings.max_body), "CDS_ENGINE": "on" if settings.engine else "off",
+        "CDS_TIME_ZONE": str(settings.zone or ""), "CDS_MAX_BODY": str(settings.max_body), "CDS_ENGINE": "on" if settings.engine else "off",
         "CDS_CORS_ORIGIN": " ".join(settings.cors), "CDS_STUCK_AFTER": str(settings.stuck_after),
         "CDS_STORE": settings.store,
+        "CDS_SITE": str(settings.site or ""),
     }
 
 
@@ -61,9 +64,9 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
     return Settings(
         get("CDS_HOST", "127.0.0.1"), int(get("CDS_PORT", "8080")),
         tuple(Path(part) for part in get("CDS_RULES", "").split(os.pathsep) if part), int(get("CDS_WORKERS", "1")),
-        instant(get("CDS_AS_OF") or None), zone(get("CDS_TIME_ZONE", "UTC")), int(get("CDS_MAX_BODY", str(MAX_BODY))),
+        instant(get("CDS_AS_OF") or None), zone(get("CDS_TIME_ZONE") or None), int(get("CDS_MAX_BODY", str(MAX_BODY))),
         get("CDS_ENGINE", "on") != "off", tuple(get("CDS_CORS_ORIGIN", "*").split()), float(get("CDS_STUCK_AFTER", "30")),
-        get("CDS_STORE", STORE))
+        get("CDS_STORE", STORE), Path(get("CDS_SITE", "")) if get("CDS_SITE") else None)
 
 
 def instant(text: str | None) -> datetime | None:
@@ -76,8 +79,10 @@ def instant(text: str | None) -> datetime | None:
     return found.earliest
 
 
-def zone(name: str) -> tzinfo:
-    """A time zone by its IANA name; SettingRefused otherwise."""
+def zone(name: str | None) -> tzinfo | None:
+    """A time zone by its IANA name, None where none is named; SettingRefused otherwise."""
+    if name is None:
+        return None
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):

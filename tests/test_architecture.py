@@ -14,7 +14,7 @@ HOME = Path(__file__).resolve().parent.parent
 MODULES = sorted((HOME / "cds").rglob("*.py"))
 TESTS = sorted((HOME / "tests").rglob("*.py"))
 # Every module may import from rooms to its left and from its own; rooms in one group never import each other.
-ROOMS = (("quantities", "intervals", "clock", ""), ("rulefile",), ("terms",), ("rulebook",), ("fhir",), ("hooks",),
+ROOMS = (("quantities", "intervals", "clock", ""), ("rulefile",), ("terms", "sites"), ("rulebook",), ("fhir",), ("hooks",),
          ("facts",), ("engine",), ("cards",), ("store",), ("examples",), ("settings",), ("pipeline",), ("options",), ("web", "authoring"),
          ("cli",), ("__main__",))
 RANK = {room: rank for rank, group in enumerate(ROOMS) for room in group}

@@ -27,14 +27,17 @@ class Checked:
     outcomes: tuple[Outcome, ...]
 
 
-def check(folders: Sequence[Path], console: Console) -> Checked:
-    """Read a rulebook with its drafts, run every example, and gather all problems."""
+def check(folders: Sequence[Path], console: Console, site: Path | None = None) -> Checked:
+    """Read a rulebook with its drafts and site files, run every example, and gather all problems."""
     problems: list[Problem] = []
-    book = rulebook.read(folders, clock.now().date(), problems, drafts=True)
+    today = clock.now().date()
+    book = rulebook.read(folders, today, problems, drafts=True)
     if book is None:
         return Checked(None, tuple(sorted(set(problems))), ())
     for example in book.unsound:
         chart.facts(example, book.recogniser, book.terms, book.book.scope, problems)
+    for path in [*rulebook.site_files(folders), *([site] if site else [])]:
+        rulebook.at_site(book, path, today, problems)
     outcomes: list[Outcome] = []
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         for rule in progress.track(book.rules, description="Examples"):

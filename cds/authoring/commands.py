@@ -7,18 +7,19 @@ from typing import Annotated, Optional
 
 import typer
 
-from cds.options import AsOfOption, RulesOption, folders
+from cds.options import AsOfOption, RulesOption, SiteOption, folders, site_file
 from cds.settings import instant
 
 
 def lint(
     rules: RulesOption = None,
+    site: SiteOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the problems as JSON.")] = False,
     github: Annotated[bool, typer.Option("--github", help="Print the problems as GitHub annotations.")] = False,
 ) -> None:
     """Name every problem of the rule files with its place and fix; print nothing when there is none."""
     from cds.authoring import lint as command
-    raise typer.Exit(command.lint(folders(rules), "json" if as_json else "github" if github else "text"))
+    raise typer.Exit(command.lint(folders(rules), "json" if as_json else "github" if github else "text", site_file(site)))
 
 
 def test(rules: RulesOption = None) -> None:
@@ -60,7 +61,29 @@ def schema(kind: Annotated[str, typer.Argument(help="Kind of file: rule, terms, 
     raise typer.Exit(command.schema(kind))
 
 
+def diff(
+    old: Annotated[str, typer.Argument(help="Rulebook folder, or a git revision that holds rules/.")],
+    new: Annotated[str, typer.Argument(help="The same; compared with the first.")],
+    requests: Annotated[Path, typer.Option("--requests", envvar="CDS_REQUESTS", exists=True, help="Folder with CDS Hooks requests as JSON files.")],
+    check: Annotated[bool, typer.Option("--check", help="Exit with 1 when something changed.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the comparison as JSON.")] = False,
+    site: SiteOption = None,
+    site_old: Annotated[Optional[Path], typer.Option("--site-old", help="Site file of the first rulebook only.")] = None,
+    site_new: Annotated[Optional[Path], typer.Option("--site-new", help="Site file of the second rulebook only.")] = None,
+    beside: Annotated[Optional[list[Path]], typer.Option("--beside", help="A folder of a clinic's own rules, beside both rulebooks; repeat.")] = None,
+    drafts: Annotated[bool, typer.Option("--drafts", help="Let draft rules answer too.")] = False,
+    all_trees: Annotated[bool, typer.Option("--all-trees", help="Answer trees of every change; else one for each kind of change.")] = False,
+    most: Annotated[int, typer.Option("--most", min=0, help="Lines of requests shown.")] = 50,
+    as_of: AsOfOption = None,
+) -> None:
+    """Show which requests get other cards from another rulebook or site, and why."""
+    from cds.authoring import diff as command
+    both, *each = site_file(site), site_file(site_old, "--site-old"), site_file(site_new, "--site-new")
+    asked = command.Asked(old, new, requests, each[0] or both, each[1] or both, folders(beside) if beside else (), instant(as_of), drafts)
+    raise typer.Exit(command.diff(asked, command.Form(as_json, most, all_trees, check)))
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (lint, test, read, explain, fmt, schema):
+    for command in (lint, test, read, explain, fmt, schema, diff):
         app.command()(command)

@@ -13,9 +13,9 @@ from cds.authoring.check import check
 from cds.rulefile.problems import Problem
 
 
-def lint(folders: Sequence[Path], form: str) -> int:
+def lint(folders: Sequence[Path], form: str, site: Path | None = None) -> int:
     """Print every problem; nothing when there is none.  1 when an error was found."""
-    found = check(folders, Console(stderr=True)).problems
+    found = check(folders, Console(stderr=True), site).problems
     if form == "json":
         sys.stdout.buffer.write(orjson.dumps([_as_json(one) for one in found], option=orjson.OPT_INDENT_2) + b"\n")
     for one in found if form != "json" else ():

@@ -54,7 +54,8 @@ def compose(found: Sequence[Finding], told: Told) -> list[dict[str, Any]]:
 def could_not_run(why: str, hook: str, told: Told) -> dict[str, Any]:
     """The card for an order hook in which no order could be read at all: no rule of that hook has an answer."""
     missing = (Missing("draft orders", why, unreadable=True),)
-    unanswered = [Finding(Verdict(rule, UNDECIDED, missing=missing), None, "warning", ()) for rule in told.rulebook.rules if hook in rule.hooks]
+    unanswered = [Finding(Verdict(rule, UNDECIDED, missing=missing), None, "warning", ()) for rule in told.rulebook.rules
+                  if hook in rule.hooks and not rule.silent]
     return _frame("Ketamine check could not run: " + why, "warning", detail.could_not_run(why), unanswered, told)
 
 

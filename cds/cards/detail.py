@@ -10,6 +10,7 @@ from cds.cards.text import inline, markdown, reference
 from cds.engine.answers import Because, Missing
 from cds.facts.model import LISTS, Order, Unreadable
 from cds.rulebook import Rulebook
+from cds.rulefile.rule import Rule
 
 CLOSING = "Supports and does not replace clinical judgement."
 _MOST_RECORDS = 6
@@ -32,7 +33,7 @@ def findings(group: Sequence[Finding], rulebook: Rulebook, full: int, name_order
     parts = [_finding(one, rulebook, several, name_orders) for one in group[:full]]
     for one in group[full:]:
         assert one.message is not None
-        parts.append(f"- **{inline(one.message.summary, 160)}** (rule {one.verdict.rule.id} {one.verdict.rule.version})")
+        parts.append(f"- **{inline(one.message.summary, 160)}** (rule {named(one.verdict.rule, False)})")
     return "\n\n".join([*parts, CLOSING])
 
 
@@ -48,8 +49,7 @@ def _finding(one: Finding, rulebook: Rulebook, several: bool, name_orders: bool)
     if verdict.disputed:
         lines.append("\n**The two rule evaluators disagree on this rule; judge by the records above.**")
     lines += [f"\nAlso: {inline(summary, 160)}" for summary in verdict.also]
-    pending = ", awaiting clinical sign-off" if verdict.rule.review_pending else ""
-    lines.append(f"\n**Rule:** {verdict.rule.id} {verdict.rule.version}{pending}")
+    lines.append(f"\n**Rule:** {named(verdict.rule)}")
     lines.append(f"\n**Evidence:** {_evidence(one, rulebook)}")
     if message.advice:
         lines.append(f"\n**Options:** {inline(message.advice, 500)}")
@@ -58,6 +58,13 @@ def _finding(one: Finding, rulebook: Rulebook, several: bool, name_orders: bool)
     if not_known:
         lines.append("\n**Not known:** " + "; ".join(not_known))
     return "\n".join(lines)
+
+
+def named(rule: Rule, sign_off: bool = True) -> str:
+    """A rule with its version, whether it awaits sign-off, and every setting a site changed."""
+    pending = ", awaiting clinical sign-off" if sign_off and rule.review_pending else ""
+    changed = "; ".join(f"{setting.name.replace('_', ' ')} {setting.amount} (rulebook: {setting.shipped})" for setting in rule.at_site)
+    return f"{rule.id} {rule.version}{pending}" + (f", site setting{'s' if len(rule.at_site) > 1 else ''}: {changed}" if changed else "")
 
 
 def _why(records: Sequence[Because], why: str) -> str:

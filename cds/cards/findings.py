@@ -28,13 +28,13 @@ class Finding:
     orders: tuple[Order, ...]
 
 
-def findings(evaluations: Iterable[Evaluation], hook: str) -> list[Finding]:
-    """Everything that is told, most severe first, then by rule id."""
+def findings(evaluations: Iterable[Evaluation], hook: str, silent: bool = False) -> list[Finding]:
+    """Everything that is told, most severe first, then by rule id; or what silent rules would tell, which replaces nothing."""
     joined: dict[tuple, list[Order]] = {}
     told: dict[tuple, Finding] = {}
     for order, verdicts in _by_order(evaluations):
         for verdict in verdicts:
-            finding = _finding(verdict, order, hook)
+            finding = _finding(verdict, order, hook) if verdict.rule.silent == silent else None
             if finding is None:
                 continue
             key = (verdict.rule.id, verdict.answer, finding.show, verdict.soft, verdict.because, verdict.missing)

@@ -101,9 +101,9 @@ def outcome(rule: Rule, example: Example, facts: PatientFacts, compiled: Plan, i
 
 
 def prove(book: Rulebook, use_engine: bool) -> None:
-    """Hold every rule in force against its own examples; RulesRefused names those that fail."""
+    """Hold every rule in force, as shipped, against its own examples; RulesRefused names those that fail."""
     problems: list[Problem] = []
-    outcomes = list(run(book.rules, book, problems, use_engine))
+    outcomes = list(run(book.as_shipped, book, problems, use_engine))
     problems += [one.problem() for one in outcomes if not one.passed]
     if problems:
         raise RulesRefused(problems)

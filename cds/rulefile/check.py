@@ -146,7 +146,7 @@ def _settings(node: Node, problems: list[Problem], replaced: Mapping[str, Quanti
         if not low.value <= amount.value <= high.value:
             problems.append(Problem(entry.mapping["is"].place, "setting-outside-range", f"`{name}` is {amount}, outside {low} to {high}",
                                     "Change the value, or widen `site_may_use` and say why in `what`."))
-        found[name] = Setting(name, amount, low, high, entry.mapping["what"].text)
+        found[name] = Setting(name, amount, low, high, entry.mapping["what"].text, None if amount.value == amounts[0].value else amounts[0])
     return found
 
 

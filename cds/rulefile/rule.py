@@ -82,13 +82,14 @@ Question = Ask | Group
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A number a site may change inside a range."""
+    """A number a site may change inside a range; `shipped` is the rulebook's own where a site did."""
 
     name: str
     amount: Quantity
     lowest: Quantity
     highest: Quantity
     what: str
+    shipped: Quantity | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +161,7 @@ class AcceptedBreak:
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One clinical question with its criteria, cards, evidence and examples."""
+    """One clinical question with its criteria, cards, evidence and examples; a `silent` rule is evaluated and never shown."""
 
     id: str
     version: str
@@ -184,6 +185,12 @@ class Rule:
     examples: tuple[Example, ...]
     node: Node
     accepted_breaks: tuple[AcceptedBreak, ...] = ()
+    silent: bool = False
+
+    @property
+    def at_site(self) -> tuple[Setting, ...]:
+        """The settings a site changed."""
+        return tuple(setting for setting in self.settings.values() if setting.shipped is not None)
 
     def cited(self, message: Message) -> tuple[Citation, ...]:
         """The evidence of the rule, what a message cites first."""

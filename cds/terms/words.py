@@ -39,15 +39,20 @@ def unaccented(text: str) -> str:
     return "".join(char for char in spread if unicodedata.category(char) not in ("Mn", "Cf"))
 
 
+def tokens(name: str) -> tuple[str, ...]:
+    """The words of a name, as they are looked up."""
+    return tuple(_TOKEN.findall(name.casefold()))
+
+
 class Words:
     """Names of one or more words, looked up token by token; the longest name at a place wins."""
 
     def __init__(self, names: Mapping[str, str]) -> None:
         self._by_first: dict[str, list[tuple[tuple[str, ...], str]]] = {}
         for name, value in names.items():
-            tokens = tuple(_TOKEN.findall(name.casefold()))
-            if tokens:
-                self._by_first.setdefault(tokens[0], []).append((tokens, value))
+            words = tokens(name)
+            if words:
+                self._by_first.setdefault(words[0], []).append((words, value))
         for entries in self._by_first.values():
             entries.sort(key=lambda entry: -len(entry[0]))
 

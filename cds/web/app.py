@@ -21,7 +21,7 @@ from cds.hooks.request import HOOKS
 from cds.pipeline import Ready
 from cds.settings import Settings, from_environment
 from cds.store.writer import Writer
-from cds.web import discovery, metrics
+from cds.web import discovery, metrics, site
 from cds.web.feedback import FeedbackService
 from cds.web.openapi import document
 from cds.web.replies import HEADERS, JSON, Reply, outcome, reply
@@ -58,7 +58,7 @@ def _with_headers(send: Send) -> Send:
 def create() -> Front:
     """The application of one worker process, from its environment."""
     settings = from_environment(os.environ)
-    return build(pipeline.prepare(settings.rules, (settings.as_of or clock.now()).date(), settings.engine), settings)
+    return build(pipeline.prepare(settings.rules, (settings.as_of or clock.now()).date(), settings.engine, site=settings.site), settings)
 
 
 def build(ready: Ready, settings: Settings) -> Front:
@@ -107,6 +107,9 @@ def _readyz(serving: Serving, writer: Writer) -> Callable[[Request], Awaitable[R
         book = serving.ready.rulebook
         told = {"status": "ready", "engine": serving.engine, "rulebook": {"version": book.book.version, "hash": book.hash, "rules": len(book.rules)},
                 "store": writer.state}
+        named = site.told(book, (serving.settings.as_of or clock.now()).date())
+        if named:
+            told["site"] = named
         if serving.ready.engine_note:
             told["engine_note"] = serving.ready.engine_note
         return _response(reply(told))

@@ -12,6 +12,7 @@ from cds.hooks.request import HOOKS
 from cds.rulebook import Rulebook
 from cds.rulefile.language import READS_TOO, VERBS
 from cds.rulefile.rule import Ask, Comparison, Rule, asks
+from cds.web import site
 
 _PATIENT = "{{context.patientId}}"
 _TITLES = {"patient-view": "Ketamine therapy: open chart", "order-select": "Ketamine therapy: selecting an order",
@@ -33,13 +34,14 @@ def services(book: Rulebook) -> dict[str, Any]:
 
 def _service(hook: str, book: Rulebook) -> dict[str, Any]:
     rules = [rule for rule in book.rules if hook in rule.hooks]
-    titles = "; ".join(rule.title for rule in rules)
+    titles = "; ".join(rule.title for rule in rules if not rule.silent)
+    here = site.unchecked(book)
     return {
         "hook": hook,
         "id": service_id(hook),
         "title": _TITLES[hook],
         "description": f"Contraindications, interactions and dosing of ketamine and esketamine. Checks: {titles}. "
-                       f"Rulebook {book.book.version}, awaiting clinical sign-off; says what it could not check.",
+                       f"Rulebook {book.book.version}, awaiting clinical sign-off; says what it could not check." + (f" {here}" if here else ""),
         "prefetch": prefetch(hook, rules, book),
         "usageRequirements": "Send the prefetch lists complete, or not at all: a list that is missing, null, an error or cut off is reported "
                              "as not checked. " + ("Draft orders are read from context.draftOrders." if hook != "patient-view" else

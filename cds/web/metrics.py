@@ -17,6 +17,7 @@ _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 REQUESTS = Counter("cds_requests_total", "Calls of a service by HTTP status.", ["service", "status"])
 SECONDS = Histogram("cds_request_seconds", "Time from the whole body to the response.", ["service"], buckets=_SECONDS)
 FINDINGS = Counter("cds_findings_total", "Findings on returned cards.", ["rule", "answer", "indicator"])
+SILENT = Counter("cds_silent_findings_total", "Findings of rules that the site made silent, on no card.", ["rule", "answer", "indicator"])
 ENGINE = Counter("cds_engine_events_total", "Faults of the inference engine and disagreements with the reference.", ["kind"])
 FEEDBACK = Counter("cds_feedback_total", "Feedback stored, once for each rule on the card.", ["rule", "answer", "outcome"])
 CARDS_DROPPED = Counter("cds_card_records_dropped_total", "Returned cards that could not be remembered for feedback.")
@@ -48,6 +49,12 @@ def count_feedback(stored: Iterable[Stored]) -> None:
             FEEDBACK.labels(named.rule, named.answer, one.outcome).inc()
         if one.rules == ():
             FEEDBACK.labels("no rule", "", one.outcome).inc()
+
+
+def count_silent(found: Iterable[Finding]) -> None:
+    """Count what silent rules would have told."""
+    for one in found:
+        SILENT.labels(one.verdict.rule.id, one.verdict.answer, one.show).inc()
 
 
 def exposition() -> tuple[bytes, str]:

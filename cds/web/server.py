@@ -13,12 +13,14 @@ import threading
 
 import uvicorn
 from rich.console import Console
+from rich.markup import escape
 
 from cds import clock, pipeline
 from cds.examples.run import prove
 from cds.pipeline import Ready
 from cds.settings import SettingRefused, Settings, to_environment
 from cds.store.records import StoreRefused, StoreUnreachable
+from cds.web import site
 
 _TRY = {
     "hook": "order-sign", "hookInstance": "try-1",
@@ -35,7 +37,7 @@ def run(settings: Settings) -> int:
     _refuse_taken_port(settings)
     soon = "cds.web.app" if settings.workers == 1 else "cds.store.migrate"
     threading.Thread(target=importlib.import_module, args=(soon,), daemon=True).start()  # while the engine's trial runs in a child process
-    ready = pipeline.prepare(settings.rules, (settings.as_of or clock.now()).date(), settings.engine)
+    ready = pipeline.prepare(settings.rules, (settings.as_of or clock.now()).date(), settings.engine, site=settings.site)
     prove(ready.rulebook, ready.inference is not None)
     _announce(settings, ready, _store(settings.store))
     log = {"log_level": "warning", "access_log": False, "server_header": False, "timeout_keep_alive": 30}
@@ -99,6 +101,10 @@ def _announce(settings: Settings, ready: Ready, store: str) -> None:
     console.print(f"[bold]ketamine-cds[/] · rulebook {book.book.version}, {len(book.rules)} rules, awaiting clinical sign-off · {book.hash[:23]}…")
     console.print(f"Engine: {engine}")
     console.print(f"Store: {store}", markup=False)
+    for line in site.lines(book):
+        console.print(escape(line))
+    for warning in book.site.warnings if book.site else ():
+        console.print(escape(str(warning)), style="yellow")
     if settings.as_of:
         console.print(f"Judging as of {settings.as_of.isoformat()}, not by the clock.")
     console.print("Unauthenticated calls are accepted because this is a loopback address.")

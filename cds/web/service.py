@@ -86,6 +86,7 @@ class Service:
             raise RequestRefused("$.prefetch", "ketamine is ordered and no list of the chart could be read; send the prefetch that "
                                  "discovery asks for. No check was made", "required", 412)
         metrics.count(decision.findings)
+        metrics.count_silent(decision.silent)
         if decision.cards:
             at = clock.now()
             self._serving.remember([shown(card, self._name, at) for card in decision.cards])
