@@ -274,9 +274,18 @@ def written(question: Question) -> str:
         node = question.node
         said = [f"{word} {_text(node.mapping[word])}" for word in node.mapping if word not in ("unless", "because")]
         return ", ".join(said)
-    heads = sorted({_text(ask.node.mapping[ask.clause.verb]) for ask in asks(question)})
+    heads = sorted({_text(ask.node.mapping[ask.clause.verb]) for ask in _listed(question)})
     more = f" and {len(heads) - 3} more" if len(heads) > 3 else ""
     return f"{question.kind} of {', '.join(heads[:3])}{more}"
+
+
+def _listed(question: Question) -> Iterator[Ask]:
+    """The clauses of a question without those that excuse it."""
+    if isinstance(question, Ask):
+        yield question
+    else:
+        for part in question.parts:
+            yield from _listed(part)
 
 
 def _text(value: Node) -> str:
