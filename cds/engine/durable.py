@@ -27,7 +27,7 @@ except Exception as _error:  # a broken build fails in many ways, and the servic
     _engine, _missing = None, f"durable-rules cannot be imported: {_error}"
 
 MAX_FAULTS, DEADLINE = 5, 0.25
-MAX_CONJUNCTIONS, MAX_CLAUSES = 64, 12
+MAX_CONJUNCTIONS, MAX_CLAUSES = 128, 12  # of one conclusion; shards keep each engine rule set small however many there are
 MAX_RULES, MAX_PATTERNS, MAX_SIBLINGS, MAX_SHARING, MAX_STACK = 100, 200, 200, 200, 60
 SHARD_PATTERNS = 16  # far below the limit, because a session pays for every pattern, used or not
 

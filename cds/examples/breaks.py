@@ -59,7 +59,7 @@ def _quiet(rule: Rule, every: Sequence[Break], cases: Sequence[Case], book: Rule
     quiet = {one.name for one in every}
     for settings in dict.fromkeys(example.settings for example, _ in cases):
         there = at_settings(rule, settings, book)
-        ways = [one for one in (breaks(there, neighbours) if settings else every) if one.name in quiet]
+        ways = breaks(there, neighbours, quiet) if settings else [one for one in every if one.name in quiet]
         left = {one.name for one in unnoticed(there, ways, [case for case in cases if case[0].settings == settings], book.terms)}
         quiet -= {one.name for one in ways} - left
     return quiet

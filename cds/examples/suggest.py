@@ -55,7 +55,7 @@ def suggestions(tried: Tried, book: Rulebook, neighbours: Neighbours) -> dict[st
         for end in dict.fromkeys((setting.lowest, setting.highest)):
             if beside - found.keys() and end.value != setting.amount.value:
                 there = at_settings(rule, ((name, end),), book)
-                left = [one for one in breaks(there, neighbours) if one.name in beside - found.keys()]
+                left = breaks(there, neighbours, beside - found.keys())
                 found |= Search(there, left, book, ((name, end),)).run(MOST_CHARTS // 4)
     return found
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -45,19 +45,19 @@ class _Broken:
     about: tuple[Question, ...]
 
 
-def breaks(rule: Rule, neighbours: Neighbours) -> tuple[Break, ...]:
-    """Every break of a rule, each with a name of its own; what broken rules share is the same object."""
+def breaks(rule: Rule, neighbours: Neighbours, only: Collection[str] | None = None) -> tuple[Break, ...]:
+    """Every break of a rule, or those of some names, each with a name of its own; what broken rules share is the same object."""
     found: list[Break] = []
     for part, question, put in _parts(rule):
         found += [Break(f"{part} / {slip.name}", slip.what, slip.place, put(slip.question), slip.about)
                   for slip in _slips(question, neighbours)]
-    found += [*_settings(rule), *_levels(rule), *_soft_evidence(rule)]
+    found += [*_settings(rule, only), *_levels(rule), *_soft_evidence(rule)]
     seen: Counter[str] = Counter()
     named = []
     for one in found:
         seen[one.name] += 1
         named.append(one if seen[one.name] == 1 else replace(one, name=f"{one.name} ({seen[one.name]})"))
-    return tuple(named)
+    return tuple(one for one in named if only is None or one.name in only)
 
 
 def _parts(rule: Rule) -> Iterator[tuple[str, Question, Callable[[Question], Rule]]]:
@@ -184,10 +184,13 @@ def _swapped(operand: Operand, neighbours: Neighbours) -> Iterator[tuple[str, st
                     yield term, how, other, (*operand[:place], other, *operand[place + 1:])
 
 
-def _settings(rule: Rule) -> Iterator[Break]:
+def _settings(rule: Rule, only: Collection[str] | None) -> Iterator[Break]:
     for name, setting in rule.settings.items():
-        uses = tuple(ask for _, question, _ in _parts(rule) for ask in asks(question) if _uses(ask, name))
         for factor, verb in _FACTORS:
+            if only is not None and f"settings / {verb} {name}" not in only:
+                continue
+            uses = tuple(ask for _, question, _ in _parts(rule) for ask in asks(question) if _uses(ask, name))
+
             def scaled(question: Question, factor: Fraction = factor, name: str = name) -> Question:
                 return _mapped(question, lambda ask: _rescaled(ask, name, factor))
             broken = replace(rule, applies_when=scaled(rule.applies_when), met_when=scaled(rule.met_when), levels=tuple(
@@ -274,9 +277,18 @@ def written(question: Question) -> str:
         node = question.node
         said = [f"{word} {_text(node.mapping[word])}" for word in node.mapping if word not in ("unless", "because")]
         return ", ".join(said)
-    heads = sorted({_text(ask.node.mapping[ask.clause.verb]) for ask in asks(question)})
+    heads = sorted({_text(ask.node.mapping[ask.clause.verb]) for ask in _listed(question)})
     more = f" and {len(heads) - 3} more" if len(heads) > 3 else ""
     return f"{question.kind} of {', '.join(heads[:3])}{more}"
+
+
+def _listed(question: Question) -> Iterator[Ask]:
+    """The clauses of a question without those that excuse it."""
+    if isinstance(question, Ask):
+        yield question
+    else:
+        for part in question.parts:
+            yield from _listed(part)
 
 
 def _text(value: Node) -> str:
