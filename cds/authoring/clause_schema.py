@@ -46,9 +46,11 @@ def clause() -> dict:
 def chart_line() -> dict:
     """Any line of an example's chart, as `$defs/line`."""
     choices = {"by_route": ROUTES, "sex": SEXES, "at": HOOKS}
+    text = {"type": "string", "minLength": 1}
+    value = {"anyOf": [text, {"type": "array", "minItems": 1, "items": text}]}
     return {"description": "One thing the record says.", "type": "object", "minProperties": 1, "anyOf": [
         {"$comment": FIRST_STAYS, "type": "object", "additionalProperties": False, "required": [verb],
-         "properties": {word: {"enum": list(choices[word])} if word in choices else {"type": "string", "minLength": 1} for word in (verb, *words)}}
+         "properties": {word: {"enum": list(choices[word])} if word in choices else value for word in (verb, *words)}}
         for verb, words in WORDS.items()]}
 
 
