@@ -18,6 +18,7 @@ WEIGHT = """body-weight:
   includes:
     loinc: ["29463-8 Body weight"]
 """
+BY_TEST = {"break-not-noticed", "unknown-break", "break-noticed", "too-many-accepted"}  # of `cds test`: tests/test_breaks.py
 SOURCES = {"fda-ketalar", "no-ketanest", "chest-1978", "mims-ketamine"}
 HOOKS = "hooks: [patient-view, order-select, order-sign]"
 SPARE = "  spare:\n    is: 1 day\n    site_may_use: 1 day to 2 days\n    what: x\n"

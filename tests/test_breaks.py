@@ -11,8 +11,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from linter_cases import BY_TEST, R
 from rich.console import Console
-from test_linter import BY_TEST, EXPECTED, R, broken, edit, shipped
+from small_rulebook import broken, edit, shipped
+from test_linter import EXPECTED
 
 from cds import rulebook
 from cds.authoring import breaks as command

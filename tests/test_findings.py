@@ -15,6 +15,7 @@ from cds import rulebook
 from cds.engine.plan import plan
 from cds.examples.run import run
 from cds.quantities import quantity
+from cds.rulefile.breaks import breaks
 from cds.rulefile.check import Known, build
 from cds.rulefile.findings import MAX_CLAUSES, findings, tie
 from cds.rulefile.rule import Rule
@@ -170,3 +171,10 @@ def test_rules_that_grow_beyond_reason_by_asking_for_each_other_are_named(broken
     for number in range(1, 12):
         add(broken, f"r{number:02}", f"  any:\n    - finding: r{number - 1:02}\n    - finding: r{number - 1:02}", examples=FOUR_DAYS)
     assert [one for one in said(broken) if "too-long" in one and f"at most {MAX_CLAUSES} fit" in one]
+
+
+def test_breaks_touch_a_finding_as_a_whole_and_never_what_the_other_rule_asks(broken):
+    add(broken, "second", "  any:\n    - finding: theophylline\n    - has: heart-failure\n      unless:\n        - finding: theophylline\n          because: x")
+    named = [one.name for one in breaks(rule(broken, "second"), {})]
+    assert "met_when / drop / finding theophylline" in named and any("drop unless / finding theophylline" in one for one in named)
+    assert not [one for one in named if "xanthines" in one or "washout" in one]

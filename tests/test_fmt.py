@@ -186,6 +186,14 @@ def test_keys_comments_lists_and_texts_find_their_place():
     assert laid_out(RULE.format(long=long.strip())) == LAID_OUT.format(long=long.strip()).replace("[order-sign", "[ order-sign").replace("view]", "view ]")
 
 
+@pytest.mark.parametrize("text, laid", [
+    ("a: |2\n    x\n   y\nb: c\n", "a: |2\n    x\n   y\nb: c\n"), ("- - a\n  -  b\n", "- - a\n  - b\n"), ("---\na: {b: c,\n d: e}\n", "a: {b: c,\n    d: e}\n"),
+    ("a:   # first\n- b\n-\n  # second\n  c: d\n  # third\n", "a:  # first\n  - b\n  # second\n  - c: d\n    # third\n"),
+    ('a: "x\\\n     y"\n', 'a: "x\\\n  y"\n'), ("# only words", "# only words\n")])
+def test_odd_ways_to_write_it_are_laid_out_too(text, laid):
+    assert formatted(text, None) == laid
+
+
 def test_only_what_is_too_long_is_filled_anew():
     words = "word " * 60
     listed = ", ".join(f"item-{number}" for number in range(40))

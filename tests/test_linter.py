@@ -14,7 +14,7 @@ from pathlib import Path
 
 import orjson
 import pytest
-from linter_cases import CASES, SPARE, WEIGHT, M, R
+from linter_cases import BY_TEST, CASES, SPARE, WEIGHT, M, R
 from small_rulebook import broken, edit, errors, problems, shipped  # noqa: F401 (fixtures)
 from site_files import CASES as SITE_CASES
 
@@ -34,9 +34,6 @@ def emitted() -> set[str]:
                 choices = [name.body, name.orelse] if isinstance(name, ast.IfExp) else [name]
                 found |= {one.value for one in choices if isinstance(one, ast.Constant)}
     return found
-
-
-BY_TEST = {"break-not-noticed", "unknown-break", "break-noticed", "too-many-accepted"}  # of `cds test`: tests/test_breaks.py
 
 
 def test_every_problem_the_code_can_name_has_a_broken_file():

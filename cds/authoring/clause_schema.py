@@ -45,12 +45,12 @@ def clause() -> dict:
 
 def chart_line() -> dict:
     """Any line of an example's chart, as `$defs/line`."""
+    choices = {"by_route": ROUTES, "sex": SEXES, "at": HOOKS}
     text = {"type": "string", "minLength": 1}
-    said = {**{word: {"enum": list(choices)} for word, choices in (("by_route", ROUTES), ("sex", SEXES), ("at", HOOKS))},
-            "for": {"anyOf": [text, {"type": "array", "minItems": 1, "items": text}]}}
+    value = {"anyOf": [text, {"type": "array", "minItems": 1, "items": text}]}
     return {"description": "One thing the record says.", "type": "object", "minProperties": 1, "anyOf": [
         {"$comment": FIRST_STAYS, "type": "object", "additionalProperties": False, "required": [verb],
-         "properties": {word: said.get(word, text) for word in (verb, *words)}}
+         "properties": {word: {"enum": list(choices[word])} if word in choices else value for word in (verb, *words)}}
         for verb, words in WORDS.items()]}
 
 

@@ -29,5 +29,12 @@ def _as_json(one: Problem) -> dict[str, object]:
 
 
 def _as_github(one: Problem) -> str:
-    said = f"{one.what}. {one.fix}".replace("%", "%25").replace("\n", "%0A")
-    return f"::{one.level} file={one.place.path},line={one.place.line},col={one.place.column},title={one.name}::{said}"
+    path = one.place.path.resolve()
+    here = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else one.place.path
+    said = _escaped(f"{one.what}. {one.fix}", "")
+    return f"::{one.level} file={_escaped(here.as_posix(), ':,')},line={one.place.line},col={one.place.column},title={one.name}::{said}"
+
+
+def _escaped(text: str, further: str) -> str:
+    """A text as GitHub's workflow commands take it."""
+    return "".join(f"%{ord(char):02X}" if char in f"%\r\n{further}" else char for char in text)

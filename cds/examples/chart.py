@@ -82,6 +82,8 @@ def _line(line: Node, draft: _Draft) -> None:
         if word not in (verb, *_WORDS[verb]):
             raise _Slip(child, "unknown-chart-word", f"`{word}` cannot follow `{verb}` in a chart line",
                         did_you_mean(word, _WORDS[verb], f"After `{verb}` use: {', '.join(_WORDS[verb]) or 'nothing'}."))
+        if not child.text and not all(entry.text for entry in child.items or (child,)):
+            raise _Slip(child, "bad-form", f"`{word}` has no value", "Write what the record says, or delete the word.")
     _READERS[verb](line, line.mapping[verb], draft)
 
 

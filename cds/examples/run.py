@@ -16,6 +16,7 @@ from cds.facts.model import PatientFacts
 from cds.quantities import Quantity
 from cds.rulebook import Rulebook
 from cds.rulefile.check import Known, build
+from cds.rulefile.findings import tied
 from cds.rulefile.problems import Problem, RulesRefused
 from cds.rulefile.rule import Example, Level, NotChecked, Rule
 
@@ -84,7 +85,8 @@ def at_settings(rule: Rule, settings: tuple[tuple[str, Quantity], ...], book: Ru
         return rule
     known = Known({name: term.kind for name, term in book.terms.items()}, frozenset(book.sources), frozenset(book.reasons))
     amounts = {name: one.amount for name, one in rule.settings.items()} | dict(settings)
-    return build(rule.node, known, [], set(), amounts) or rule
+    made = build(rule.node, known, [], set(), amounts)
+    return tied(made, {one.id: one for one in book.rules}) if made is not None else rule
 
 
 def _inference(compiled: Plan) -> Inference | None:

@@ -87,7 +87,7 @@ def _slips(question: Question, neighbours: Neighbours) -> Iterator[_Broken]:
     for place, exempt in enumerate(question.unless):
         for slip in _slips(exempt.question, neighbours):
             yield replace(slip, question=_with_exempt(question, place, Exempt(slip.question, exempt.because)))
-    if isinstance(question, Group):
+    if isinstance(question, Group) and not question.finding:  # what another rule asks is broken there
         for place, part in enumerate(question.parts):
             for slip in _slips(part, neighbours):
                 yield replace(slip, question=replace(question, parts=(*question.parts[:place], slip.question, *question.parts[place + 1:])))
@@ -105,7 +105,7 @@ def _own(question: Question, neighbours: Neighbours) -> Iterator[_Broken]:
 
 
 def _of_group(group: Group) -> Iterator[_Broken]:
-    if len(group.parts) < 2:
+    if len(group.parts) < 2 or group.finding:
         return
     for place, part in enumerate(group.parts):
         yield _Broken(f"drop / {written(part)}", f"`{written(part)}` is left out of `{group.kind}`", part.node.place,
@@ -220,6 +220,8 @@ def _mapped(question: Question, change: Callable[[Ask], Ask]) -> Question:
     if isinstance(question, Ask):
         changed = change(question)
         return changed if unless is question.unless else replace(changed, unless=unless)
+    if question.finding:
+        return question if unless is question.unless else replace(question, unless=unless)
     parts = tuple(_mapped(part, change) for part in question.parts)
     if unless is question.unless and all(new is old for new, old in zip(parts, question.parts)):
         return question
@@ -277,6 +279,8 @@ def written(question: Question) -> str:
         node = question.node
         said = [f"{word} {_text(node.mapping[word])}" for word in node.mapping if word not in ("unless", "because")]
         return ", ".join(said)
+    if question.finding:
+        return f"finding {question.finding}"
     heads = sorted({_text(ask.node.mapping[ask.clause.verb]) for ask in _listed(question)})
     more = f" and {len(heads) - 3} more" if len(heads) > 3 else ""
     return f"{question.kind} of {', '.join(heads[:3])}{more}"

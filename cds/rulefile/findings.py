@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from cds.rulefile.circles import circles, said
 from cds.rulefile.problems import Place, Problem, did_you_mean
 from cds.rulefile.rule import Ask, Clause, Exempt, Group, Question, Rule
+from cds.rulefile.source import Node
 
 MAX_CLAUSES = 500
 
@@ -83,7 +84,8 @@ def _own(question: Question) -> Iterator[Question]:
 def _asked(question: Question, other: Rule, rule: Rule) -> Group:
     parts = [other.applies_when, other.met_when]
     if not set(rule.hooks) <= set(other.hooks):
-        parts.insert(0, Group("any", tuple(Ask(Clause("at", hook), question.node) for hook in other.hooks), question.node))
+        place = question.node.place
+        parts.insert(0, Group("any", tuple(Ask(Clause("at", hook), Node({"at": Node(hook, place)}, place)) for hook in other.hooks), question.node))
     return Group("all", tuple(parts), question.node, finding=other.id)
 
 

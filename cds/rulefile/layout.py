@@ -43,7 +43,10 @@ def formatted(text: str, schema: Mapping[str, Any] | None, sections: bool = Fals
     writer = _Writer(text, sections)
     lines = writer.block(top, 0)
     result = "\n".join([*header, *([""] if header and lines else []), *lines]) + "\n"
-    again = yaml.compose(result, Loader=_LOADER)
+    try:
+        again = yaml.compose(result, Loader=_LOADER)
+    except yaml.YAMLError:
+        again = None
     if _said(again) != _said(root) or again is None or _words(entries(result, again)) != noted:
         raise WouldChange("the file cannot be laid out without changing what it says")
     return result
@@ -122,7 +125,7 @@ class _Writer:
         if isinstance(node, yaml.CollectionNode):
             lines = flow(written, node, self._text, len(head) + 1)
         elif node.style in ("|", ">"):
-            lines = folded(written, node.style, indent)
+            lines = folded(written, node.style, child.column, indent)
         else:
             first, *more = written.split("\n")
             lines = [first.rstrip() if more else first, *(f"{' ' * (indent + 2)}{_bare(line)}" if line.strip() else "" for line in more)]

@@ -11,8 +11,8 @@ LONGEST, FILLED = 150, 130
 """No line is longer than the first; where one is, its text is filled up to the second."""
 
 
-def folded(written: str, style: str, indent: int) -> list[str]:
-    """A `>` or `|` text under a key at a column; its first line is the sign itself."""
+def folded(written: str, style: str, before: int, indent: int) -> list[str]:
+    """A `>` or `|` text whose key stood at one column and now stands at another; its first line is the sign itself."""
     head, _, body = written.partition("\n")
     sign = head.split("#")[0].strip()
     digits = re.sub(r"[^1-9]", "", sign)
@@ -21,8 +21,7 @@ def folded(written: str, style: str, indent: int) -> list[str]:
         lines.pop()
     first = next((line for line in lines if line.strip()), "")
     lead = len(first) - len(first.lstrip(" "))
-    if digits:
-        lead = min([lead, *(len(line) - len(line.lstrip(" ")) for line in lines if line.strip())])
+    lead = before + int(digits) if digits else lead
     pad = " " * (indent + (int(digits) if digits else 2))
     lines = [line[lead:].rstrip() if line.strip() else "" for line in lines]
     if style == ">" and any(len(pad + line) > LONGEST for line in lines):

@@ -72,9 +72,12 @@ def read(path: Path, problems: list[Problem]) -> Node | None:
     text = _text(path, problems)
     if text is None:
         return None
+    before = len(problems)
     try:
         tree = _composed(path, text, problems)
     except yaml.MarkedYAMLError as error:
+        if len(problems) > before:
+            return None  # what is refused anyway need not be right in itself
         mark = error.problem_mark or error.context_mark
         place = Place(path, mark.line + 1, mark.column + 1) if mark else Place(path)
         problems.append(Problem(place, "yaml-syntax", str(error.problem or error.context),
@@ -92,7 +95,6 @@ def read(path: Path, problems: list[Problem]) -> Node | None:
     if tree is None:
         problems.append(Problem(Place(path), "empty-file", "the file is empty", "Write the rule, or delete the file."))
         return None
-    before = len(problems)
     node = _convert(tree, path, problems, 0)
     return node if len(problems) == before else None
 

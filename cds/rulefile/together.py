@@ -37,7 +37,7 @@ def contradicting(rule: Rule, problems: list[Problem]) -> list[Example]:
     found: list[Example] = []
     first: dict[str, Example] = {}
     for example in rule.examples:
-        before = first.setdefault(repr((sorted(map(_line, example.chart)), example.settings)), example)
+        before = first.setdefault(repr((example.settings, example.card, sorted(map(_line, example.chart)))), example)
         if (before.answer, before.show) != (example.answer, example.show) and (before.answer != example.answer or None not in (before.show, example.show)):
             place = example.node.mapping["expect"].place
             problems.append(Problem(place, "examples-contradict",

@@ -27,6 +27,7 @@ def read_terms(folders: Iterable[Path], problems: list[Problem]) -> tuple[dict[s
     terms: dict[str, Term] = {}
     nodes: dict[str, Node] = {}
     snomed: dict[str, Node] = {}
+    unsound: set[str] = set()
     for folder in folders:
         for path in sorted((folder / "terms" / "snomed").glob("*.yaml")):
             snomed |= _snomed(path, problems)
@@ -34,12 +35,14 @@ def read_terms(folders: Iterable[Path], problems: list[Problem]) -> tuple[dict[s
     for folder in folders:
         for path in sorted((folder / "terms").glob("*.yaml")):
             root = source.read(path, problems)
-            for name, node in (shape.sound("terms", root, problems) if root is not None else {}).items():
+            sound = shape.sound("terms", root, problems) if root is not None else {}
+            unsound |= root.mapping.keys() - sound.keys() if root is not None else {UNREAD}
+            for name, node in sound.items():
                 if name in terms:
                     problems.append(Problem(root.key_place(name), "duplicate-key", f"the term `{name}` already exists in {nodes[name].place.path}",
                                             "Give it another name, or change the first one."))
                 terms[name], nodes[name] = _term(name, node, codes), node
-    _check_included(terms, nodes, problems)
+    _check_included(terms, nodes, unsound, problems)
     _check_snomed(snomed, terms, problems)
     return terms, nodes
 
@@ -117,11 +120,17 @@ def _comparison(text: str) -> Comparison:
     return Comparison(how, quantity(text.removeprefix(how).strip()))
 
 
-def _check_included(terms: dict[str, Term], nodes: dict[str, Node], problems: list[Problem]) -> None:
+UNREAD = ""
+"""Stands among the unsound terms for all those of a file that cannot be read."""
+
+
+def _check_included(terms: dict[str, Term], nodes: dict[str, Node], unsound: set[str], problems: list[Problem]) -> None:
     for name, term in terms.items():
         includes = nodes[name].mapping["includes"]
         for entry in (includes.get("terms") or Node([], includes.place)).items:
             other = terms.get(entry.text)
+            if other is None and unsound & {entry.text, UNREAD}:
+                continue  # its own problem is named where it stands
             if other is None or other.kind != term.kind:
                 problems.append(Problem(entry.place, "unknown-term", f"`{entry.text}` is not a {term.kind} term",
                                         did_you_mean(entry.text, terms, "Add the term, or include its members here.")))
