@@ -17,6 +17,7 @@ from cds.rulefile.problems import Place, Problem
 
 MAX_BYTES = 1_000_000
 MAX_DEPTH = 30
+_FAST = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,7 @@ def read(path: Path, problems: list[Problem]) -> Node | None:
     if text is None:
         return None
     try:
-        _refuse_fancy(path, text, problems)
-        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        tree = _composed(path, text, problems)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = Place(path, mark.line + 1, mark.column + 1) if mark else Place(path)
@@ -90,6 +90,18 @@ def read(path: Path, problems: list[Problem]) -> Node | None:
     before = len(problems)
     node = _convert(tree, path, problems, 0)
     return node if len(problems) == before else None
+
+
+def _composed(path: Path, text: str, problems: list[Problem]) -> yaml.Node | None:
+    """The tree of a file by the C parser, ten times as fast; where that refuses, Python's says more clearly what is wrong."""
+    before = len(problems)
+    try:
+        _refuse_fancy(path, text, problems, _FAST)
+        return yaml.compose(text, Loader=_FAST)
+    except yaml.YAMLError:
+        del problems[before:]
+        _refuse_fancy(path, text, problems, yaml.SafeLoader)
+        return yaml.compose(text, Loader=yaml.SafeLoader)
 
 
 def _text(path: Path, problems: list[Problem]) -> str | None:
@@ -111,8 +123,8 @@ def _text(path: Path, problems: list[Problem]) -> str | None:
         return None
 
 
-def _refuse_fancy(path: Path, text: str, problems: list[Problem]) -> None:
-    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+def _refuse_fancy(path: Path, text: str, problems: list[Problem], loader: type) -> None:
+    for event in yaml.parse(text, Loader=loader):
         fancy = ("alias" if isinstance(event, yaml.AliasEvent) else "anchor" if getattr(event, "anchor", None)
                  else "tag" if getattr(event, "tag", None) else None)
         if fancy:
