@@ -33,12 +33,14 @@ def serve(
     max_body: Annotated[int, typer.Option(envvar="CDS_MAX_BODY", min=1000, help="Largest request body in bytes.")] = MAX_BODY,
     engine: Annotated[bool, typer.Option("--engine/--no-engine", envvar="CDS_ENGINE", help="Use durable-rules beside the reference evaluator.")] = True,
     stuck_after: Annotated[float, typer.Option(envvar="CDS_STUCK_AFTER", min=1, help="End a worker that is stuck for so many seconds.")] = 30.0,
+    watch: Annotated[bool, typer.Option("--watch/--no-watch", envvar="CDS_WATCH", help="Put changed rule files into service while running.")] = True,
+    check_limit: Annotated[float, typer.Option(envvar="CDS_CHECK_LIMIT", min=1, help="End the check of changed rules after so many seconds.")] = 60.0,
     cors_origin: Annotated[Optional[list[str]], typer.Option(envvar="CDS_CORS_ORIGIN", help="Browser origin that may call; repeat. Default: any.")] = None,
 ) -> None:
     """Run the CDS Hooks service."""
     from cds.web.server import run
     settings = Settings(host, port, folders(rules), workers, instant(as_of), zone(time_zone), max_body, engine, tuple(cors_origin or ["*"]),
-                        stuck_after)
+                        stuck_after, watch=watch, check_limit=check_limit)
     refuse_open_doors(settings)
     raise typer.Exit(run(settings))
 

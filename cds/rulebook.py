@@ -121,7 +121,7 @@ def content_hash(folders: Iterable[Path]) -> str:
     digest = hashlib.sha256()
     for folder in folders:
         for path in sorted(folder.rglob("*")):
-            if path.suffix in (".yaml", ".csv") and path.is_file():
+            if path.suffix in (".yaml", ".csv") and not path.name.startswith(".") and path.is_file():
                 digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     return f"sha256:{digest.hexdigest()}"
 
@@ -130,7 +130,7 @@ def _rule_files(folders: Sequence[Path], problems: list[Problem]) -> list[Path]:
     found: dict[str, Path] = {}
     for folder in folders:
         for kind in FOLDERS:
-            for path in sorted((folder / kind).glob("*.yaml")):
+            for path in sorted((folder / kind).glob("[!.]*.yaml")):
                 if path.stem in found:
                     problems.append(Problem(Place(path), "duplicate-key", f"the rule `{path.stem}` already exists in {found[path.stem]}",
                                             "Give it another id."))
@@ -141,7 +141,7 @@ def _rule_files(folders: Sequence[Path], problems: list[Problem]) -> list[Path]:
 def _stray_files(folders: Sequence[Path], problems: list[Problem]) -> None:
     """A rule file in a place that is never read would never run."""
     for folder in folders:
-        for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
+        for path in sorted([*folder.rglob("[!.]*.yaml"), *folder.rglob("[!.]*.yml")]):
             parts = path.relative_to(folder).parts
             known = path.suffix == ".yaml" and (len(parts) == 1 or parts[0] in FOLDERS and len(parts) == 2 or parts[0] in ("terms", "sites"))
             if not known:

@@ -24,7 +24,8 @@ class SettingRefused(ValueError):
 class Settings:
     """Where the service listens, which rulebook it serves, and the instant and time zone it judges by.
 
-    `stuck_after` is the number of seconds without a turn of the event loop after which a worker ends itself.
+    `stuck_after` is the number of seconds without a turn of the event loop after which a worker ends itself, `check_limit`
+    that after which the check of changed rules is ended; `handover` is a folder in which workers leave each other what they checked.
     """
 
     host: str = "127.0.0.1"
@@ -37,6 +38,9 @@ class Settings:
     engine: bool = True
     cors: tuple[str, ...] = ("*",)
     stuck_after: float = 30.0
+    watch: bool = True
+    check_limit: float = 60.0
+    handover: Path | None = None
 
 
 def to_environment(settings: Settings) -> dict[str, str]:
@@ -46,6 +50,7 @@ def to_environment(settings: Settings) -> dict[str, str]:
         "CDS_WORKERS": str(settings.workers), "CDS_AS_OF": settings.as_of.isoformat() if settings.as_of else "",
         "CDS_TIME_ZONE": str(settings.zone), "CDS_MAX_BODY": str(settings.max_body), "CDS_ENGINE": "on" if settings.engine else "off",
         "CDS_CORS_ORIGIN": " ".join(settings.cors), "CDS_STUCK_AFTER": str(settings.stuck_after),
+        "CDS_WATCH": "on" if settings.watch else "off", "CDS_CHECK_LIMIT": str(settings.check_limit), "CDS_HANDOVER": str(settings.handover or ""),
     }
 
 
@@ -56,7 +61,9 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         get("CDS_HOST", "127.0.0.1"), int(get("CDS_PORT", "8080")),
         tuple(Path(part) for part in get("CDS_RULES", "").split(os.pathsep) if part), int(get("CDS_WORKERS", "1")),
         instant(get("CDS_AS_OF") or None), zone(get("CDS_TIME_ZONE", "UTC")), int(get("CDS_MAX_BODY", str(MAX_BODY))),
-        get("CDS_ENGINE", "on") != "off", tuple(get("CDS_CORS_ORIGIN", "*").split()), float(get("CDS_STUCK_AFTER", "30")))
+        get("CDS_ENGINE", "on") != "off", tuple(get("CDS_CORS_ORIGIN", "*").split()), float(get("CDS_STUCK_AFTER", "30")),
+        watch=get("CDS_WATCH", "on") != "off", check_limit=float(get("CDS_CHECK_LIMIT", "60")),
+        handover=Path(get("CDS_HANDOVER", "")) if get("CDS_HANDOVER") else None)
 
 
 def instant(text: str | None) -> datetime | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from rich.console import Console
@@ -25,17 +26,17 @@ class Checked:
     outcomes: tuple[Outcome, ...]
 
 
-def check(folders: Sequence[Path], console: Console) -> Checked:
-    """Read a rulebook with its drafts, run every example, and gather all problems."""
+def check(folders: Sequence[Path], console: Console, today: date | None = None, use_engine: bool = True) -> Checked:
+    """Read a rulebook with its drafts, run every example, and gather all problems; the rules are those of `today`."""
     problems: list[Problem] = []
-    book = rulebook.read(folders, clock.now().date(), problems, drafts=True)
+    book = rulebook.read(folders, today or clock.now().date(), problems, drafts=True)
     if book is None:
         return Checked(None, tuple(sorted(set(problems))), ())
     outcomes: list[Outcome] = []
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         for rule in progress.track(book.rules, description="Examples"):
             try:
-                mine = list(run((rule,), book, problems))
+                mine = list(run((rule,), book, problems, use_engine))
             except CompileLimit as limit:
                 problems.append(Problem(rule.node.key_place("met_when"), "too-long", str(limit), "Split the rule into smaller rules."))
                 continue

@@ -23,10 +23,10 @@ def read_terms(folders: Iterable[Path], problems: list[Problem]) -> tuple[dict[s
     nodes: dict[str, Node] = {}
     snomed: dict[str, tuple[str, ...]] = {}
     for folder in folders:
-        for path in sorted((folder / "terms" / "snomed").glob("*.yaml")):
+        for path in sorted((folder / "terms" / "snomed").glob("[!.]*.yaml")):
             snomed |= _snomed(path, problems)
     for folder in folders:
-        for path in sorted((folder / "terms").glob("*.yaml")):
+        for path in sorted((folder / "terms").glob("[!.]*.yaml")):
             root = source.read(path, problems)
             if root is None or not shape.check("terms", root, problems):
                 continue

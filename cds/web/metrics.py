@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from functools import lru_cache
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 from prometheus_client import REGISTRY as DEFAULT
 
 from cds.cards.findings import Finding
@@ -17,6 +17,8 @@ REQUESTS = Counter("cds_requests_total", "Calls of a service by HTTP status.", [
 SECONDS = Histogram("cds_request_seconds", "Time from the whole body to the response.", ["service"], buckets=_SECONDS)
 FINDINGS = Counter("cds_findings_total", "Findings on returned cards.", ["rule", "answer", "indicator"])
 ENGINE = Counter("cds_engine_events_total", "Faults of the inference engine and disagreements with the reference.", ["kind"])
+RELOADS = Counter("cds_reloads_total", "Changes of the rule files, loaded or refused, by every worker.", ["kind"])
+REFUSED = Gauge("cds_reload_refused", "1 while the rule files on disk are refused and older rules stay in force.", multiprocess_mode="mostrecent")
 
 
 @lru_cache(maxsize=1024)

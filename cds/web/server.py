@@ -5,17 +5,20 @@ from __future__ import annotations
 import gc
 import json
 import os
+import pickle
 import shlex
 import socket
 import tempfile
+from dataclasses import replace
+from pathlib import Path
 
 import uvicorn
 from rich.console import Console
 
-from cds import clock, pipeline
 from cds.examples.run import prove
 from cds.pipeline import Ready
 from cds.settings import SettingRefused, Settings, to_environment
+from cds.web.trying import Handover, kept
 
 _TRY = {
     "hook": "order-sign", "hookInstance": "try-1",
@@ -30,18 +33,21 @@ _TRY = {
 def run(settings: Settings) -> int:
     """Serve until stopped; RulesRefused or SettingRefused before anything listens."""
     _refuse_taken_port(settings)
-    ready = pipeline.prepare(settings.rules, (settings.as_of or clock.now()).date(), settings.engine)
+    from cds.web.app import build, start
+    edition = start(settings)
+    ready = edition.ready
     prove(ready.rulebook, ready.inference is not None)
     _announce(settings, ready)
     log = {"log_level": "warning", "access_log": False, "server_header": False, "timeout_keep_alive": 30}
     if settings.workers == 1:
-        from cds.web.app import build
         calm_collector()
-        uvicorn.run(build(ready, settings), host=settings.host, port=settings.port, **log)
+        uvicorn.run(build(edition, settings), host=settings.host, port=settings.port, **log)
         return 0
     if ready.inference is not None:
         ready.inference.close()
-    with tempfile.TemporaryDirectory(prefix="cds-metrics-") as folder:
+    with tempfile.TemporaryDirectory(prefix="cds-workers-") as folder:
+        settings = replace(settings, handover=Path(folder))
+        Handover(settings.handover).keep("in force", pickle.dumps(kept(edition.key, ready)))
         os.environ.update(to_environment(settings), PROMETHEUS_MULTIPROC_DIR=folder)
         uvicorn.run("cds.web.server:worker", factory=True, host=settings.host, port=settings.port, workers=settings.workers, **log)
     return 0
