@@ -70,6 +70,16 @@ def evaluate(
     sys.stdout.buffer.write(orjson.dumps(printed, option=orjson.OPT_INDENT_2) + b"\n")
 
 
+@app.command()
+def status(
+    url: Annotated[str, typer.Argument(help="Address of the service.", envvar="CDS_URL")] = "http://127.0.0.1:8080",
+    as_json: Annotated[bool, typer.Option("--json", help="Print what it says as JSON.")] = False,
+) -> None:
+    """Say what a running service serves, and what is wrong with it."""
+    from cds.web.status import status as asked
+    raise typer.Exit(asked(url, as_json))
+
+
 @app.callback(invoke_without_command=True)
 def _version(version: Annotated[bool, typer.Option("--version", help="Print the version and stop.")] = False) -> None:
     if version:

@@ -10,9 +10,7 @@ import os
 import pickle
 import sys
 from contextlib import redirect_stdout
-from dataclasses import replace
 from datetime import date
-from time import monotonic
 
 from rich.console import Console
 
@@ -36,10 +34,10 @@ def trial(settings: Settings, day: date) -> Tried:
         found = check(settings.rules, Console(stderr=True), day, ready.inference is not None)
         problems += [one for one in found.problems if one.level == "error"]
     if fingerprint(watched(settings), day) != key:
-        return Tried(key, problems=("the files kept changing while they were read",), again=True, at=monotonic())
+        return Tried(key, day, problems=("the files kept changing while they were read",), again=True)
     if ready is None or problems:
-        return Tried(key, problems=tuple(_line(one, settings) for one in problems), at=monotonic())
-    return replace(kept(key, ready), at=monotonic())
+        return Tried(key, day, problems=tuple(_line(one, settings) for one in problems))
+    return kept(key, day, ready)
 
 
 def _prepared(settings: Settings, day: date) -> tuple[Ready | None, list[Problem]]:

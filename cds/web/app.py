@@ -77,7 +77,7 @@ def _handed_over(settings: Settings) -> Edition | None:
         tried = unpacked(packed) if packed is not None else None
     except EngineFault:
         return None
-    return Edition(tried.ready, tried.key, today(settings)) if tried is not None and tried.ready is not None else None
+    return Edition(tried.ready, tried.key, tried.day) if tried is not None and tried.ready is not None else None
 
 
 def build(edition: Edition, settings: Settings) -> Front:

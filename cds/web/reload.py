@@ -14,6 +14,7 @@ from time import monotonic
 
 from cds import clock
 from cds.engine.durable import EngineFault
+from cds.rulebook import Rulebook
 from cds.settings import Settings
 from cds.web import metrics, trying, watching
 from cds.web.ready import today, watched
@@ -57,7 +58,7 @@ class Reloader:
                 except Exception as error:
                     LOG.error("unexpected failure while rules were reloaded", exc_info=error)
                     self._refuse((f"unexpected failure: {type(error).__name__}; see the log of the service",))
-                    self._again = monotonic() + RETRY
+                    await asyncio.sleep(RETRY)
 
     async def turn(self) -> None:
         """Look once, and act when files or date differ from what is in service."""
@@ -73,7 +74,7 @@ class Reloader:
         key = await asyncio.to_thread(watching.fingerprint, self._paths, day)
         if key == self._serving.edition.key:
             self._current()
-        elif self._may_read():
+        elif await self._may_read():
             self._serving.reload.checking = True
             try:
                 await self._try(day, key)
@@ -81,12 +82,12 @@ class Reloader:
                 self._serving.reload.checking = False
         self._seen = seen
 
-    def _may_read(self) -> bool:
+    async def _may_read(self) -> bool:
         """Without watching, a new day is served only from the files that are in service already."""
         if self._settings.watch:
             return True
         edition = self._serving.edition
-        if watching.fingerprint(self._paths, edition.day) == edition.key:
+        if await asyncio.to_thread(watching.fingerprint, self._paths, edition.day) == edition.key:
             return True
         self._refuse(("rule files differ from those in service, and --no-watch is set; start the service again to use them",))
         return False
@@ -102,18 +103,20 @@ class Reloader:
         if self._serving.ready.inference is not None and not tried.uses_engine:
             return self._refuse((f"the changed rules would be served without the inference engine: {tried.ready.engine_note}",), again=True)
         await asyncio.to_thread(self._handover.keep, "in force", packed)
+        before, book = self._serving.ready.rulebook, tried.ready.rulebook
         self._serving.swap(Edition(tried.ready, tried.key, day))
         metrics.RELOADS.labels("loaded").inc()
-        book = tried.ready.rulebook
-        LOG.warning("rules reloaded: rulebook %s, %d rules, %s in force", book.book.version, len(book.rules), book.hash)
+        LOG.warning("rules reloaded: rulebook %s, %d rules, %s in force for %s; %s", book.book.version, len(book.rules), book.hash, day,
+                    _difference(before, book))
         self._current(loaded=True)
 
     def _current(self, loaded: bool = False) -> None:
         """What is on disk is in service."""
         self._logged = frozenset()
         metrics.REFUSED.set(0)
-        if loaded or self._serving.reload.state != "current":
-            self._serving.reload = Reload("current", clock.now())
+        state = "current" if self._settings.watch else "off"
+        if loaded or self._serving.reload.state != state:
+            self._serving.reload = Reload(state, clock.now())
 
     def _refuse(self, problems: tuple[str, ...], again: bool = False) -> None:
         """Keep what is in force, and say why once."""
@@ -133,6 +136,13 @@ class Reloader:
         for edition in self._serving.released():
             if edition.ready.inference is not None:
                 await asyncio.to_thread(edition.ready.inference.close)
+
+
+def _difference(before: Rulebook, after: Rulebook) -> str:
+    old, new = ({rule.id: rule.version for rule in book.rules} for book in (before, after))
+    said = [*(f"{name} {new[name]} is new" for name in new if name not in old), *(f"{name} is gone" for name in old if name not in new),
+            *(f"{name} {old[name]} -> {new[name]}" for name in new if old.get(name, new[name]) != new[name])]
+    return ", ".join(said) or "same rules in the same versions"
 
 
 async def _ticks() -> AsyncIterator[None]:

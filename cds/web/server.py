@@ -47,7 +47,7 @@ def run(settings: Settings) -> int:
         ready.inference.close()
     with tempfile.TemporaryDirectory(prefix="cds-workers-") as folder:
         settings = replace(settings, handover=Path(folder))
-        Handover(settings.handover).keep("in force", pickle.dumps(kept(edition.key, ready)))
+        Handover(settings.handover).keep("in force", pickle.dumps(kept(edition.key, edition.day, ready)))
         os.environ.update(to_environment(settings), PROMETHEUS_MULTIPROC_DIR=folder)
         uvicorn.run("cds.web.server:worker", factory=True, host=settings.host, port=settings.port, workers=settings.workers, **log)
     return 0

@@ -24,12 +24,13 @@ _HOME = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """How a trial of the files with a fingerprint `key` ended: a rulebook without its engine part, or problems, one line each.
+    """How a trial of the files with a fingerprint `key` ended, for a day: a rulebook without its engine part, or problems, one line each.
 
     `again` marks what may end otherwise without any change of the files, such as a time limit; `at` is when it ended.
     """
 
     key: str
+    day: date
     ready: Ready | None = None
     uses_engine: bool = False
     problems: tuple[str, ...] = ()
@@ -37,9 +38,9 @@ class Tried:
     at: float = 0.0
 
 
-def kept(key: str, ready: Ready) -> Tried:
+def kept(key: str, day: date, ready: Ready) -> Tried:
     """A rulebook that was prepared in this process, in the form in which it is handed on."""
-    return Tried(key, replace(ready, inference=None), ready.inference is not None)
+    return Tried(key, day, replace(ready, inference=None), ready.inference is not None)
 
 
 def unpacked(packed: bytes) -> Tried:
@@ -70,15 +71,15 @@ async def trial(settings: Settings, day: date, key: str) -> bytes:
     try:
         packed, said = await asyncio.wait_for(child.communicate(), settings.check_limit)
     except asyncio.TimeoutError:
-        return _failed(key, f"the check of the changed rules did not finish within {settings.check_limit:g} s and was ended")
+        return _failed(key, day, f"the check of the changed rules did not finish within {settings.check_limit:g} s and was ended")
     finally:
         await _ended(child)
     if child.returncode == 0:
         return packed
     if child.returncode and child.returncode < 0:
-        return _failed(key, f"the check of the changed rules crashed: {signal.strsignal(-child.returncode)}")
+        return _failed(key, day, f"the check of the changed rules crashed: {signal.strsignal(-child.returncode)}")
     last = (said.decode(errors="replace").strip() or "it said nothing").splitlines()[-1]
-    return _failed(key, f"the check of the changed rules failed: {last}")
+    return _failed(key, day, f"the check of the changed rules failed: {last}")
 
 
 async def _ended(child: asyncio.subprocess.Process) -> None:
@@ -88,8 +89,8 @@ async def _ended(child: asyncio.subprocess.Process) -> None:
     await child.wait()
 
 
-def _failed(key: str, why: str) -> bytes:
-    return pickle.dumps(Tried(key, problems=(why,), again=True, at=monotonic()))
+def _failed(key: str, day: date, why: str) -> bytes:
+    return pickle.dumps(Tried(key, day, problems=(why,), again=True, at=monotonic()))
 
 
 @dataclass(frozen=True, slots=True)
