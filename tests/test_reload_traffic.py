@@ -21,6 +21,7 @@ from cds.web.app import start
 from cds.web.ready import today
 from cds.web.reload import Reloader
 from cds.web.service import Reload, Serving
+from cds.web.status import wrong_with
 from cds.web.trying import Handover, tried
 
 RULE = "interactions/theophylline.yaml"
@@ -54,9 +55,10 @@ def serving(settings: Settings) -> Serving:
 async def turned(one: Serving, day: date, wait: float = 60) -> None:
     """Let the reloader run as on a day until that day is served, or the change refused."""
     task = asyncio.create_task(Reloader(one, Handover(None), lambda _: day).run())
-    async with asyncio.timeout(wait) if hasattr(asyncio, "timeout") else suppress():
-        while one.edition.day != day and one.reload.state != "refused":
-            await asyncio.sleep(0.05)
+    for _ in range(round(wait / 0.05)):
+        if one.edition.day == day or one.reload.state == "refused":
+            break
+        await asyncio.sleep(0.05)
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
@@ -80,6 +82,24 @@ def test_without_watching_a_new_day_never_brings_in_files_that_nobody_asked_for(
     change(rules / RULE, "version: .*", "version: 9.0.0")
     asyncio.run(turned(one, DAY))
     assert one.reload.state == "refused" and "--no-watch" in one.reload.problems[0] and one.ready.rulebook.hash == before
+
+
+def test_a_draft_whose_example_fails_stops_a_change_but_not_the_day(rules: Path) -> None:
+    change(rules / RULE, "status: active", "status: draft")
+    change(rules / RULE, "expect: met critical", "expect: not met")
+    one = serving(Settings(rules=(rules,), as_of=datetime(2026, 11, 30, 12, tzinfo=timezone.utc)))
+    asyncio.run(turned(one, DAY))
+    assert one.edition.day == DAY and one.reload.state == "current"
+    change(rules / "interactions" / "sedation.yaml", "version: .*", "version: 9.0.0")
+    asyncio.run(Reloader(one, Handover(None), lambda _: DAY).turn())
+    assert one.reload.state == "refused" and "theophylline.yaml" in one.reload.problems[0] and "[example-fails]" in one.reload.problems[0]
+
+
+@pytest.mark.parametrize(("second", "wrong"), [({}, []), ({"reload": {"state": "refused"}}, ["changed rule files are refused; older rules stay in force"]),
+                                               ({"rulebook": {"hash": "b"}}, ["workers serve different rulebooks"]), ({"status": "starting"}, ["the service is starting"])])
+def test_status_finds_what_is_wrong_with_any_of_several_workers(second: dict, wrong: list[str]) -> None:
+    told = {"status": "ready", "engine": "durable-rules", "rulebook": {"hash": "a"}, "reload": {"state": "current"}}
+    assert wrong_with({1: told, 2: told | second}) == wrong
 
 
 def test_the_day_is_that_of_the_site_and_not_of_utc() -> None:

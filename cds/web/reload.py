@@ -17,6 +17,7 @@ from cds.engine.durable import EngineFault
 from cds.rulebook import Rulebook
 from cds.settings import Settings
 from cds.web import metrics, trying, watching
+from cds.web.aside import aside
 from cds.web.ready import today, watched
 from cds.web.service import Edition, Reload, Serving
 from cds.web.trying import Handover
@@ -64,45 +65,40 @@ class Reloader:
         """Look once, and act when files or date differ from what is in service."""
         await self._close_retired()
         day = self._day(self._settings)
-        seen = (await asyncio.to_thread(watching.stamp, self._paths), day) if self._settings.watch else day
+        seen = (await aside(watching.stamp, self._paths), day) if self._settings.watch else day
         due = self._again is not None and monotonic() >= self._again
         if seen == self._seen and not due:
             return
         self._again = None
         if self._settings.watch:
             seen = (await watching.settled(self._paths), day)
-        key = await asyncio.to_thread(watching.fingerprint, self._paths, day)
+        key = await aside(watching.fingerprint, self._paths, day)
         if key == self._serving.edition.key:
             self._current()
-        elif await self._may_read():
-            self._serving.reload.checking = True
-            try:
-                await self._try(day, key)
-            finally:
-                self._serving.reload.checking = False
+        else:
+            edition = self._serving.edition
+            same_files = await aside(watching.fingerprint, self._paths, edition.day) == edition.key
+            if same_files or self._settings.watch:
+                await self._try(day, key, same_files)
+            else:
+                self._refuse(("rule files differ from those in service, and --no-watch is set; start the service again to use them",))
         self._seen = seen
 
-    async def _may_read(self) -> bool:
-        """Without watching, a new day is served only from the files that are in service already."""
-        if self._settings.watch:
-            return True
-        edition = self._serving.edition
-        if await asyncio.to_thread(watching.fingerprint, self._paths, edition.day) == edition.key:
-            return True
-        self._refuse(("rule files differ from those in service, and --no-watch is set; start the service again to use them",))
-        return False
-
-    async def _try(self, day: date, key: str) -> None:
-        packed = await trying.tried(self._settings, day, key, self._handover)
+    async def _try(self, day: date, key: str, same_files: bool) -> None:
+        self._serving.reload.checking = True
         try:
-            tried = await asyncio.to_thread(trying.unpacked, packed)
+            packed = await trying.tried(self._settings, day, key, self._handover, same_files)
+        finally:
+            self._serving.reload.checking = False
+        try:
+            tried = await aside(trying.unpacked, packed)
         except EngineFault as fault:
             return self._refuse((f"the inference engine failed on the changed rules: {fault}",), again=True)
         if tried.ready is None:
             return self._refuse(tried.problems, tried.again)
         if self._serving.ready.inference is not None and not tried.uses_engine:
             return self._refuse((f"the changed rules would be served without the inference engine: {tried.ready.engine_note}",), again=True)
-        await asyncio.to_thread(self._handover.keep, "in force", packed)
+        await aside(self._handover.keep, "in force", packed)
         before, book = self._serving.ready.rulebook, tried.ready.rulebook
         self._serving.swap(Edition(tried.ready, tried.key, day))
         metrics.RELOADS.labels("loaded").inc()
@@ -135,7 +131,7 @@ class Reloader:
     async def _close_retired(self) -> None:
         for edition in self._serving.released():
             if edition.ready.inference is not None:
-                await asyncio.to_thread(edition.ready.inference.close)
+                await aside(edition.ready.inference.close)
 
 
 def _difference(before: Rulebook, after: Rulebook) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import json
 import os
-import pickle
 import shlex
 import socket
 import tempfile
@@ -18,7 +17,7 @@ from rich.console import Console
 from cds.examples.run import prove
 from cds.pipeline import Ready
 from cds.settings import SettingRefused, Settings, to_environment
-from cds.web.trying import Handover, kept
+from cds.web.trying import Handover, kept, pack
 
 _TRY = {
     "hook": "order-sign", "hookInstance": "try-1",
@@ -47,7 +46,7 @@ def run(settings: Settings) -> int:
         ready.inference.close()
     with tempfile.TemporaryDirectory(prefix="cds-workers-") as folder:
         settings = replace(settings, handover=Path(folder))
-        Handover(settings.handover).keep("in force", pickle.dumps(kept(edition.key, edition.day, ready)))
+        Handover(settings.handover).keep("in force", pack(kept(edition.key, edition.day, ready)))
         os.environ.update(to_environment(settings), PROMETHEUS_MULTIPROC_DIR=folder)
         uvicorn.run("cds.web.server:worker", factory=True, host=settings.host, port=settings.port, workers=settings.workers, **log)
     return 0

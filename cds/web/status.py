@@ -68,7 +68,7 @@ def ask(url: str) -> Found:
     if not all(isinstance(one.get("rulebook"), dict) for one in answers):
         raise Unreachable(f"{base}/readyz names no rulebook; is another server listening there?")
     workers = {one.get("worker", 0): one for one in answers}
-    return Found(base, workers, _wrong(workers))
+    return Found(base, workers, wrong_with(workers))
 
 
 def _get(base: str, path: str) -> dict[str, Any]:
@@ -90,7 +90,8 @@ def _get(base: str, path: str) -> dict[str, Any]:
     return told
 
 
-def _wrong(workers: dict[int, dict[str, Any]]) -> list[str]:
+def wrong_with(workers: dict[int, dict[str, Any]]) -> list[str]:
+    """What is wrong with a service, given what each worker says; one sentence each."""
     found = []
     for told in workers.values():
         if told.get("status") != "ready":

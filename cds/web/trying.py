@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import io
 import os
 import pickle
 import signal
@@ -18,6 +19,7 @@ from time import monotonic
 from cds.engine.durable import Inference
 from cds.pipeline import Ready
 from cds.settings import Settings, to_environment
+from cds.web.aside import aside
 
 _HOME = Path(__file__).resolve().parents[2]
 
@@ -43,6 +45,12 @@ def kept(key: str, day: date, ready: Ready) -> Tried:
     return Tried(key, day, replace(ready, inference=None), ready.inference is not None)
 
 
+def pack(tried: Tried) -> bytes:
+    """What is handed on: a head that says which trial it was, then the outcome."""
+    head = (tried.key, tried.again, tried.at)
+    return pickle.dumps(head) + pickle.dumps(tried, protocol=pickle.HIGHEST_PROTOCOL)
+
+
 def unpacked(packed: bytes) -> Tried:
     """What was handed on, made ready for serving; EngineFault when the engine fails.
 
@@ -52,7 +60,9 @@ def unpacked(packed: bytes) -> Tried:
     gc.collect()
     gc.disable()
     try:
-        tried: Tried = pickle.loads(packed)
+        parts = io.BytesIO(packed)
+        pickle.load(parts)
+        tried: Tried = pickle.load(parts)
         if tried.ready is None or not tried.uses_engine:
             return tried
         return replace(tried, ready=replace(tried.ready, inference=Inference(tried.ready.plan.conclusions)))
@@ -61,12 +71,12 @@ def unpacked(packed: bytes) -> Tried:
         gc.enable()
 
 
-async def trial(settings: Settings, day: date, key: str) -> bytes:
-    """Run `cds.trial` on the files as they are; a child that crashes or is late is a refusal that may be tried again."""
+async def trial(settings: Settings, day: date, key: str, same_files: bool) -> bytes:
+    """Run `cds.trial` on the files as they are (`same_files`: only the day is new); a child that crashes or is late is a refusal that may be tried again."""
     environment = {name: value for name, value in os.environ.items() if name != "PROMETHEUS_MULTIPROC_DIR"} | to_environment(settings)
     environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(_HOME), environment.get("PYTHONPATH"))))
     child = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "cds.trial", day.isoformat(), env=environment, start_new_session=True,
+        sys.executable, "-m", "cds.trial", day.isoformat(), "day" if same_files else "files", env=environment, start_new_session=True,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE)
     try:
         packed, said = await asyncio.wait_for(child.communicate(), settings.check_limit)
@@ -90,7 +100,7 @@ async def _ended(child: asyncio.subprocess.Process) -> None:
 
 
 def _failed(key: str, day: date, why: str) -> bytes:
-    return pickle.dumps(Tried(key, day, problems=(why,), again=True, at=monotonic()))
+    return pack(Tried(key, day, problems=(why,), again=True, at=monotonic()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +143,15 @@ class Handover:
             yield  # closing the file gives the lock back, also when this process dies
 
 
-async def tried(settings: Settings, day: date, key: str, handover: Handover) -> bytes:
+async def tried(settings: Settings, day: date, key: str, handover: Handover, same_files: bool = False) -> bytes:
     """The trial of a fingerprint, by whichever worker comes first; the others wait and take its result."""
     asked = monotonic()
     async with handover.alone():
         packed = handover.take("tried")
         if packed is not None:
-            last: Tried = await asyncio.to_thread(pickle.loads, packed)
-            if last.key == key and (not last.again or last.at >= asked):
+            last, again, at = pickle.loads(packed)
+            if last == key and (not again or at >= asked):
                 return packed
-        packed = await trial(settings, day, key)
-        await asyncio.to_thread(handover.keep, "tried", packed)
+        packed = await trial(settings, day, key, same_files)
+        await aside(handover.keep, "tried", packed)
         return packed

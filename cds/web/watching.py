@@ -11,6 +11,8 @@ from pathlib import Path
 
 from watchfiles import awatch
 
+from cds.web.aside import aside
+
 POLL = 2.0
 """Seconds after which files are looked at anyway: network drives and bind mounts send no events, and a replaced folder none any more."""
 QUIET, PATIENCE = 0.3, 10.0
@@ -57,10 +59,10 @@ def fingerprint(paths: Sequence[Path], day: date) -> str:
 
 async def settled(paths: Sequence[Path]) -> Stamp:
     """Wait until nothing was written for a moment; the stamp then."""
-    before = await asyncio.to_thread(stamp, paths)
+    before = await aside(stamp, paths)
     for _ in range(round(PATIENCE / QUIET)):
         await asyncio.sleep(QUIET)
-        after = await asyncio.to_thread(stamp, paths)
+        after = await aside(stamp, paths)
         if after == before:
             break
         before = after
@@ -70,14 +72,14 @@ async def settled(paths: Sequence[Path]) -> Stamp:
 async def wakes(paths: Sequence[Path]) -> AsyncIterator[None]:
     """Comes round whenever something changed, and every POLL seconds; never ends."""
     while True:
-        roots = await asyncio.to_thread(_identities, paths)
+        roots = await aside(_identities, paths)
         try:
             events = awatch(*(path for path in paths if path.is_dir()), watch_filter=None, debounce=200, step=50,
                             rust_timeout=round(POLL * 1000), yield_on_timeout=True, ignore_permission_denied=True)
             async with aclosing(events):
                 async for _ in events:
                     yield
-                    if await asyncio.to_thread(_identities, paths) != roots:
+                    if await aside(_identities, paths) != roots:
                         break  # events come from the folder that was there, not from one put in its place
         except (OSError, RuntimeError):  # no folder there now, or no room for another watch: look at intervals
             yield
