@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from dataclasses import dataclass
 from pathlib import Path
 
 
@@ -29,6 +30,23 @@ def resident_bytes(pid: int) -> int:
     """Memory of a process that is in RAM."""
     pages = int(Path(f"/proc/{pid}/statm").read_text(encoding="ascii").split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE")
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """What a process holds: bytes of memory, open files, threads, and child processes that run or were not collected."""
+
+    resident: int
+    files: int
+    threads: int
+    children: int
+
+
+def used(pid: int) -> Used:
+    """What a process holds now."""
+    tasks = [*Path(f"/proc/{pid}/task").iterdir()]
+    children = sum(len((task / "children").read_text(encoding="ascii").split()) for task in tasks)
+    return Used(resident_bytes(pid), len([*Path(f"/proc/{pid}/fd").iterdir()]), len(tasks), children)
 
 
 def _ticks(pid: int) -> int:

@@ -34,13 +34,15 @@ def serve(
     max_body: Annotated[int, typer.Option(envvar="CDS_MAX_BODY", min=1000, help="Largest request body in bytes.")] = MAX_BODY,
     engine: Annotated[bool, typer.Option("--engine/--no-engine", envvar="CDS_ENGINE", help="Use durable-rules beside the reference evaluator.")] = True,
     stuck_after: Annotated[float, typer.Option(envvar="CDS_STUCK_AFTER", min=1, help="End a worker that is stuck for so many seconds.")] = 30.0,
+    watch: Annotated[bool, typer.Option("--watch/--no-watch", envvar="CDS_WATCH", help="Put changed rule files into service while running.")] = True,
+    check_limit: Annotated[float, typer.Option(envvar="CDS_CHECK_LIMIT", min=1, help="End the check of changed rules after so many seconds.")] = 60.0,
     cors_origin: Annotated[Optional[list[str]], typer.Option(envvar="CDS_CORS_ORIGIN", help="Browser origin that may call; repeat. Default: any.")] = None,
     store: Annotated[str, typer.Option(envvar="CDS_STORE", help="Where feedback is kept: sqlite:///FILE or postgresql://USER@HOST/DATABASE.")] = STORE,
 ) -> None:
     """Run the CDS Hooks service."""
     from cds.web.server import run
     settings = Settings(host, port, folders(rules), workers, instant(as_of), zone(time_zone), max_body, engine, tuple(cors_origin or ["*"]),
-                        stuck_after, store, site_file(site))
+                        stuck_after, store, site_file(site), watch, check_limit)
     refuse_open_doors(settings)
     raise typer.Exit(run(settings))
 
@@ -71,6 +73,16 @@ def evaluate(
     response = {"cards": decision.cards}
     printed = {"response": response, "answers": decision.answers} if answers else response
     sys.stdout.buffer.write(orjson.dumps(printed, option=orjson.OPT_INDENT_2) + b"\n")
+
+
+@app.command()
+def status(
+    url: Annotated[str, typer.Argument(help="Address of the service.", envvar="CDS_URL")] = "http://127.0.0.1:8080",
+    as_json: Annotated[bool, typer.Option("--json", help="Print what it says as JSON.")] = False,
+) -> None:
+    """Say what a running service serves, and what is wrong with it."""
+    from cds.web.status import status as asked
+    raise typer.Exit(asked(url, as_json))
 
 
 @app.callback(invoke_without_command=True)

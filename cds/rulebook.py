@@ -202,7 +202,7 @@ def content_hash(folders: Iterable[Path], site: Path | None = None) -> str:
     for folder in folders:
         for path in sorted(folder.rglob("*")):
             name = path.relative_to(folder)
-            if path.suffix in (".yaml", ".csv") and path.is_file() and name.parts[0] != "sites":
+            if path.suffix in (".yaml", ".csv") and not path.name.startswith(".") and path.is_file() and name.parts[0] != "sites":
                 digest.update(name.as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
     if site is not None:
         digest.update(b"site\0" + site.read_bytes() + b"\0")
@@ -213,7 +213,7 @@ def _rule_files(folders: Sequence[Path], problems: list[Problem]) -> list[Path]:
     found: dict[str, Path] = {}
     for folder in folders:
         for kind in FOLDERS:
-            for path in sorted((folder / kind).glob("*.yaml")):
+            for path in sorted((folder / kind).glob("[!.]*.yaml")):
                 if path.stem in found:
                     problems.append(Problem(Place(path), "duplicate-key", f"the rule `{path.stem}` already exists in {found[path.stem]}",
                                             "Give it another id."))
@@ -224,7 +224,7 @@ def _rule_files(folders: Sequence[Path], problems: list[Problem]) -> list[Path]:
 def _stray_files(folders: Sequence[Path], problems: list[Problem]) -> None:
     """A rule file in a place that is never read would never run."""
     for folder in folders:
-        for path in sorted([*folder.rglob("*.yaml"), *folder.rglob("*.yml")]):
+        for path in sorted([*folder.rglob("[!.]*.yaml"), *folder.rglob("[!.]*.yml")]):
             parts = path.relative_to(folder).parts
             known = path.suffix == ".yaml" and (len(parts) == 1 or parts[0] in FOLDERS and len(parts) == 2 or parts[0] in ("terms", "sites"))
             if not known:

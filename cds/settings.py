@@ -29,7 +29,8 @@ class Settings:
     """Where the service listens, which rulebook it serves, and the instant and time zone it judges by.
 
     Without `zone` that of the site file `site` counts, else UTC.
-    `stuck_after` is the number of seconds without a turn of the event loop after which a worker ends itself.
+    `stuck_after` is the number of seconds without a turn of the event loop after which a worker ends itself, `check_limit`
+    that after which the check of changed rules is ended; `handover` is a folder in which workers leave each other what they checked.
     """
 
     host: str = "127.0.0.1"
@@ -44,6 +45,9 @@ class Settings:
     stuck_after: float = 30.0
     store: str = STORE
     site: Path | None = None
+    watch: bool = True
+    check_limit: float = 60.0
+    handover: Path | None = None
 
 
 def to_environment(settings: Settings) -> dict[str, str]:
@@ -55,6 +59,7 @@ def to_environment(settings: Settings) -> dict[str, str]:
         "CDS_CORS_ORIGIN": " ".join(settings.cors), "CDS_STUCK_AFTER": str(settings.stuck_after),
         "CDS_STORE": settings.store,
         "CDS_SITE": str(settings.site or ""),
+        "CDS_WATCH": "on" if settings.watch else "off", "CDS_CHECK_LIMIT": str(settings.check_limit), "CDS_HANDOVER": str(settings.handover or ""),
     }
 
 
@@ -66,7 +71,9 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         tuple(Path(part) for part in get("CDS_RULES", "").split(os.pathsep) if part), int(get("CDS_WORKERS", "1")),
         instant(get("CDS_AS_OF") or None), zone(get("CDS_TIME_ZONE") or None), int(get("CDS_MAX_BODY", str(MAX_BODY))),
         get("CDS_ENGINE", "on") != "off", tuple(get("CDS_CORS_ORIGIN", "*").split()), float(get("CDS_STUCK_AFTER", "30")),
-        get("CDS_STORE", STORE), Path(get("CDS_SITE", "")) if get("CDS_SITE") else None)
+        get("CDS_STORE", STORE), Path(get("CDS_SITE", "")) if get("CDS_SITE") else None,
+        get("CDS_WATCH", "on") != "off", float(get("CDS_CHECK_LIMIT", "60")),
+        Path(get("CDS_HANDOVER", "")) if get("CDS_HANDOVER") else None)
 
 
 def instant(text: str | None) -> datetime | None:

@@ -15,11 +15,11 @@ MODULES = sorted((HOME / "cds").rglob("*.py"))
 TESTS = sorted((HOME / "tests").rglob("*.py"))
 # Every module may import from rooms to its left and from its own; rooms in one group never import each other.
 ROOMS = (("quantities", "intervals", "clock", ""), ("rulefile",), ("terms", "sites"), ("rulebook",), ("fhir",), ("hooks",),
-         ("facts",), ("engine",), ("cards",), ("store",), ("examples",), ("settings",), ("pipeline",), ("options",), ("web", "authoring"),
+         ("facts",), ("engine",), ("cards",), ("store",), ("examples",), ("settings",), ("pipeline",), ("options",), ("web", "authoring"), ("trial",),
          ("cli",), ("__main__",))
 RANK = {room: rank for rank, group in enumerate(ROOMS) for room in group}
 USES_QUANTITIES = {"intervals"}
-SETTINGS_ARE_FOR = {"web", "cli", "authoring"}
+SETTINGS_ARE_FOR = {"web", "cli", "authoring", "trial"}
 ONE_PLACE = {"durable_rules_engine": "cds/engine/durable.py"}
 AT_MOST_ONE = ("durable_rules_engine", "durable", "fhir", "requests")
 DATABASE = {"sqlalchemy", "alembic", "psycopg", "sqlite3"}

@@ -86,5 +86,5 @@ def test_evaluate_answers_every_rule_also_those_that_are_off(tmp_path):
 def test_a_change_that_ends_while_the_service_runs_is_warned_of_on_readyz(tmp_path):
     book = rulebook.load([rulebook.shipped()], date(2027, 6, 30), site=write(tmp_path, OFF))
     assert "warnings" not in site.told(book, date(2027, 6, 30))
-    assert site.told(book, date(2027, 7, 1))["warnings"] == ["the change of `theophylline` ended on 2027-06-30 and is in force until the service is started again"]
+    assert site.told(book, date(2027, 7, 1))["warnings"] == ["the change of `theophylline` ended on 2027-06-30 and is in force until the rulebook is read again"]
     assert book.site.ends == date(2027, 6, 30)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 from rich.console import Console
@@ -27,10 +28,10 @@ class Checked:
     outcomes: tuple[Outcome, ...]
 
 
-def check(folders: Sequence[Path], console: Console, site: Path | None = None) -> Checked:
-    """Read a rulebook with its drafts and site files, run every example, and gather all problems."""
+def check(folders: Sequence[Path], console: Console, today: date | None = None, use_engine: bool = True, site: Path | None = None) -> Checked:
+    """Read a rulebook with its drafts and site files, run every example, and gather all problems; the rules are those of `today`."""
     problems: list[Problem] = []
-    today = clock.now().date()
+    today = today or clock.now().date()
     book = rulebook.read(folders, today, problems, drafts=True)
     if book is None:
         return Checked(None, tuple(sorted(set(problems))), ())
@@ -42,7 +43,7 @@ def check(folders: Sequence[Path], console: Console, site: Path | None = None) -
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         for rule in progress.track(book.rules, description="Examples"):
             try:
-                mine = list(run((rule,), book, problems))
+                mine = list(run((rule,), book, problems, use_engine))
             except CompileLimit as limit:
                 problems.append(Problem(rule.node.key_place("met_when"), "too-long", str(limit), "Split the rule into smaller rules."))
                 continue

@@ -27,6 +27,7 @@ except Exception as _error:  # a broken build fails in many ways, and the servic
     _engine, _missing = None, f"durable-rules cannot be imported: {_error}"
 
 MAX_FAULTS, DEADLINE = 5, 0.25
+BUILDING = 5.0  # seconds for a first session, which may run in a thread beside the requests of a busy machine
 MAX_CONJUNCTIONS, MAX_CLAUSES = 128, 12  # of one conclusion; shards keep each engine rule set small however many there are
 MAX_RULES, MAX_PATTERNS, MAX_SIBLINGS, MAX_SHARING, MAX_STACK = 100, 200, 200, 200, 60
 SHARD_PATTERNS = 16  # far below the limit, because a session pays for every pattern, used or not
@@ -248,7 +249,7 @@ class Inference:
     def _built(self) -> list[int]:
         handles = [self._engine.create_ruleset("r", ruleset.text) for ruleset in self._rulesets]
         for handle, ruleset in zip(handles, self._rulesets):
-            if _session(self._engine, handle, ruleset.serves, [], monotonic() + self._deadline):
+            if _session(self._engine, handle, ruleset.serves, [], monotonic() + BUILDING):
                 raise EngineFault("a rule fired without facts")
         return handles
 

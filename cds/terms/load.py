@@ -29,11 +29,11 @@ def read_terms(folders: Iterable[Path], problems: list[Problem]) -> tuple[dict[s
     snomed: dict[str, Node] = {}
     unsound: set[str] = set()
     for folder in folders:
-        for path in sorted((folder / "terms" / "snomed").glob("*.yaml")):
+        for path in sorted((folder / "terms" / "snomed").glob("[!.]*.yaml")):
             snomed |= _snomed(path, problems)
     codes = {key: _codes(node) for key, node in snomed.items()}
     for folder in folders:
-        for path in sorted((folder / "terms").glob("*.yaml")):
+        for path in sorted((folder / "terms").glob("[!.]*.yaml")):
             root = source.read(path, problems)
             sound = shape.sound("terms", root, problems) if root is not None else {}
             unsound |= root.mapping.keys() - sound.keys() if root is not None else {UNREAD}

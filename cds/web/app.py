@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from contextlib import asynccontextmanager
+from datetime import date, timezone
 from typing import Any
 
 import orjson
@@ -16,17 +17,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from cds import clock, pipeline
+from cds import clock
+from cds.engine.durable import EngineFault
 from cds.hooks.request import HOOKS
-from cds.pipeline import Ready
 from cds.settings import Settings, from_environment
 from cds.store.writer import Writer
 from cds.web import discovery, metrics, site
 from cds.web.feedback import FeedbackService
 from cds.web.openapi import document
+from cds.web.ready import prepared, today, watched
+from cds.web.reload import reloading
 from cds.web.replies import HEADERS, JSON, Reply, outcome, reply
-from cds.web.service import Receive, Scope, Send, Service, Serving, unexpected
-from cds.web.watchdog import watched
+from cds.web.service import Edition, Receive, Reload, Scope, Send, Service, Serving, unexpected
+from cds.web.trying import Handover, unpacked
+from cds.web.watchdog import watched as guarded
+from cds.web.watching import fingerprint
 
 
 class Front:
@@ -58,16 +63,38 @@ def _with_headers(send: Send) -> Send:
 def create() -> Front:
     """The application of one worker process, from its environment."""
     settings = from_environment(os.environ)
-    return build(pipeline.prepare(settings.rules, (settings.as_of or clock.now()).date(), settings.engine, site=settings.site), settings)
+    return build(_handed_over(settings) or start(settings), settings)
 
 
-def build(ready: Ready, settings: Settings) -> Front:
+def start(settings: Settings) -> Edition:
+    """The rulebook as its files stand; RulesRefused or CompileLimit say why it cannot be used."""
+    first = _read(settings, today(settings, timezone.utc))
+    day = today(settings, first.ready.zone)  # the site's own time zone is known once its file was read
+    return first if day == first.day else _read(settings, day)
+
+
+def _read(settings: Settings, day: date) -> Edition:
+    key = fingerprint(watched(settings), day)
+    return Edition(prepared(settings, day), key, day)
+
+
+def _handed_over(settings: Settings) -> Edition | None:
+    """What the other workers serve: the files may have changed since, and are not proved."""
+    packed = Handover(settings.handover).take("in force")
+    try:
+        tried = unpacked(packed) if packed is not None else None
+    except EngineFault:
+        return None
+    return Edition(tried.ready, tried.key, tried.day) if tried is not None and tried.ready is not None else None
+
+
+def build(edition: Edition, settings: Settings) -> Front:
     """The application for a prepared rulebook."""
     writer = Writer(settings.store, metrics.CARDS_DROPPED.inc)
-    serving = Serving(ready, settings, writer.hand_over)
+    serving = Serving(edition, settings, Reload("current" if settings.watch else "off", clock.now()), writer.hand_over)
     services = {f"/cds-services/{discovery.service_id(hook)}": Service(hook, serving) for hook in HOOKS}
     routes = [
-        Route("/cds-services", _fixed(orjson.dumps(discovery.services(ready.rulebook)))), Route("/openapi.json", _fixed(orjson.dumps(document()))),
+        Route("/cds-services", _discovery(serving)), Route("/openapi.json", _fixed(orjson.dumps(document()))),
         Route("/livez", _fixed(b'{"status":"alive"}')), Route("/readyz", _readyz(serving, writer)), Route("/metrics", _metrics),
         *(Route(path, service, methods=["POST"]) for path, service in services.items()),
         *(Route(f"/cds-services/{discovery.service_id(hook)}/feedback", FeedbackService(hook, writer, settings.max_body), methods=["POST"])
@@ -76,17 +103,17 @@ def build(ready: Ready, settings: Settings) -> Front:
     cors = Middleware(CORSMiddleware, allow_origins=list(settings.cors), allow_methods=["GET", "POST"],
                       allow_headers=["Authorization", "Content-Type"], max_age=600)
     handlers: dict[Any, Any] = {HTTPException: _http_error, Exception: _unexpected}
-    others = Starlette(routes=routes, middleware=[cors], exception_handlers=handlers, lifespan=lambda _: _living(settings.stuck_after, writer))
+    others = Starlette(routes=routes, middleware=[cors], exception_handlers=handlers, lifespan=lambda _: _living(serving, writer))
     others.router.redirect_slashes = False
     return Front(services, others)
 
 
 @asynccontextmanager
-async def _living(stuck_after: float, writer: Writer) -> AsyncIterator[None]:
-    """From the start of a worker to its end, when the cards handed over last are still written."""
+async def _living(serving: Serving, writer: Writer) -> AsyncIterator[None]:
+    """What runs beside the requests for as long as this worker lives; at its end the cards handed over last are still written."""
     writer.start()
     try:
-        async with watched(stuck_after):
+        async with guarded(serving.settings.stuck_after), reloading(serving):
             yield
     finally:
         writer.stop()
@@ -102,12 +129,18 @@ def _fixed(content: bytes) -> Callable[[Request], Awaitable[Response]]:
     return endpoint
 
 
+def _discovery(serving: Serving) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(_: Request) -> Response:
+        return _response(Reply(200, serving.edition.discovery))
+    return endpoint
+
+
 def _readyz(serving: Serving, writer: Writer) -> Callable[[Request], Awaitable[Response]]:
     async def endpoint(_: Request) -> Response:
         book = serving.ready.rulebook
         told = {"status": "ready", "engine": serving.engine, "rulebook": {"version": book.book.version, "hash": book.hash, "rules": len(book.rules)},
-                "store": writer.state}
-        named = site.told(book, (serving.settings.as_of or clock.now()).date())
+                "day": serving.edition.day.isoformat(), "worker": os.getpid(), "reload": serving.reload.told(), "store": writer.state}
+        named = site.told(book, serving.edition.day)
         if named:
             told["site"] = named
         if serving.ready.engine_note:

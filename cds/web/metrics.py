@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from functools import lru_cache
 
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest, multiprocess
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
 from prometheus_client import REGISTRY as DEFAULT
 
 from cds.cards.findings import Finding
@@ -21,6 +21,8 @@ SILENT = Counter("cds_silent_findings_total", "Findings of rules that the site m
 ENGINE = Counter("cds_engine_events_total", "Faults of the inference engine and disagreements with the reference.", ["kind"])
 FEEDBACK = Counter("cds_feedback_total", "Feedback stored, once for each rule on the card.", ["rule", "answer", "outcome"])
 CARDS_DROPPED = Counter("cds_card_records_dropped_total", "Returned cards that could not be remembered for feedback.")
+RELOADS = Counter("cds_reloads_total", "Changes of the rule files, loaded or refused, by every worker.", ["kind"])
+REFUSED = Gauge("cds_reload_refused", "1 while the rule files on disk are refused and older rules stay in force.", multiprocess_mode="mostrecent")
 
 
 @lru_cache(maxsize=1024)

@@ -18,7 +18,7 @@ def document() -> dict[str, Any]:
     paths: dict[str, Any] = {
         "/cds-services": {"get": _get("Discovery: the services, their hooks and prefetch templates.", "discovery", _schema("Discovery"))},
         "/livez": {"get": _get("Whether the process runs.", "livez", _OBJECT)},
-        "/readyz": {"get": _get("Rulebook version and hash, state of the inference engine.", "readyz", _OBJECT)},
+        "/readyz": {"get": _get("Rulebook version and hash, state of the inference engine, whether changed rules were refused.", "readyz", _OBJECT)},
         "/openapi.json": {"get": _get("This document.", "openapi", _OBJECT)},
         "/metrics": {"get": {"operationId": "metrics", "summary": "Metrics in Prometheus' text form.",
                              "responses": {"200": {"description": "metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}}}},

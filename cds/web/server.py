@@ -10,17 +10,19 @@ import shlex
 import socket
 import tempfile
 import threading
+from dataclasses import replace
+from pathlib import Path
 
 import uvicorn
 from rich.console import Console
 from rich.markup import escape
 
-from cds import clock, pipeline
 from cds.examples.run import prove
 from cds.pipeline import Ready
 from cds.settings import SettingRefused, Settings, to_environment
 from cds.store.records import StoreRefused, StoreUnreachable
 from cds.web import site
+from cds.web.trying import Handover, kept, pack
 
 _TRY = {
     "hook": "order-sign", "hookInstance": "try-1",
@@ -37,18 +39,21 @@ def run(settings: Settings) -> int:
     _refuse_taken_port(settings)
     soon = "cds.web.app" if settings.workers == 1 else "cds.store.migrate"
     threading.Thread(target=importlib.import_module, args=(soon,), daemon=True).start()  # while the engine's trial runs in a child process
-    ready = pipeline.prepare(settings.rules, (settings.as_of or clock.now()).date(), settings.engine, site=settings.site)
+    from cds.web.app import build, start
+    edition = start(settings)
+    ready = edition.ready
     prove(ready.rulebook, ready.inference is not None)
     _announce(settings, ready, _store(settings.store))
     log = {"log_level": "warning", "access_log": False, "server_header": False, "timeout_keep_alive": 30}
     if settings.workers == 1:
-        from cds.web.app import build
         calm_collector()
-        uvicorn.run(build(ready, settings), host=settings.host, port=settings.port, **log)
+        uvicorn.run(build(edition, settings), host=settings.host, port=settings.port, **log)
         return 0
     if ready.inference is not None:
         ready.inference.close()
-    with tempfile.TemporaryDirectory(prefix="cds-metrics-") as folder:
+    with tempfile.TemporaryDirectory(prefix="cds-workers-") as folder:
+        settings = replace(settings, handover=Path(folder))
+        Handover(settings.handover).keep("in force", pack(kept(edition.key, edition.day, ready)))
         os.environ.update(to_environment(settings), PROMETHEUS_MULTIPROC_DIR=folder)
         uvicorn.run("cds.web.server:worker", factory=True, host=settings.host, port=settings.port, workers=settings.workers, **log)
     return 0

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any
+
+import orjson
 
 from cds import clock, pipeline
 from cds.hooks.request import RequestRefused, parse, request
 from cds.pipeline import Decision, Ready
 from cds.settings import Settings
 from cds.store.records import ShownCard, shown
-from cds.web import limits, metrics
-from cds.web.discovery import service_id
+from cds.web import discovery, limits, metrics
 from cds.web.replies import Reply, outcome, refusal, reply
 
 LOG = logging.getLogger("cds")
@@ -23,16 +26,69 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
+class Edition:
+    """One prepared rulebook in service: from which files and for which day, what discovery says of it, how many requests it answers."""
+
+    def __init__(self, ready: Ready, key: str, day: date) -> None:
+        self.ready, self.key, self.day, self.users = ready, key, day, 0
+        self.discovery = orjson.dumps(discovery.services(ready.rulebook))
+
+
+@dataclass(slots=True)
+class Reload:
+    """How the rule files stand to what is served: `current`, `refused` with the problems, or `off`; since when; whether a check runs."""
+
+    state: str
+    since: datetime
+    problems: tuple[str, ...] = ()
+    checking: bool = False
+
+    def told(self) -> dict[str, Any]:
+        """As /readyz shows it, with the first few problems."""
+        said: dict[str, Any] = {"state": self.state, "since": self.since.isoformat(timespec="seconds")}
+        if self.checking:
+            said["checking"] = True
+        return said | ({"problems": [one[:300] for one in self.problems[:5]], "count": len(self.problems)} if self.problems else {})
+
+
 @dataclass(slots=True)
 class Serving:
     """What this worker serves, where its cards are handed over to be remembered, how many requests are under way, and
     whether the evaluators ever disagreed."""
 
-    ready: Ready
+    edition: Edition
     settings: Settings
+    reload: Reload
     remember: Callable[[list[ShownCard]], None]
     under_way: int = 0
     disagreed: bool = False
+    retired: list[Edition] = field(default_factory=list)
+
+    @property
+    def ready(self) -> Ready:
+        """The rulebook in service."""
+        return self.edition.ready
+
+    @contextmanager
+    def in_use(self) -> Iterator[Ready]:
+        """The rulebook in service, for one whole request: it stays as it is until the last request that took it is answered."""
+        edition = self.edition
+        edition.users += 1
+        try:
+            yield edition.ready
+        finally:
+            edition.users -= 1
+
+    def swap(self, edition: Edition) -> None:
+        """Put another rulebook in service; requests under way end with the one they began with."""
+        self.edition, before = edition, self.edition
+        self.retired.append(before)
+
+    def released(self) -> list[Edition]:
+        """Retired rulebooks that no request uses any more; each is given once."""
+        free = [one for one in self.retired if not one.users]
+        self.retired = [one for one in self.retired if one.users]
+        return free
 
     @property
     def engine(self) -> str:
@@ -48,7 +104,7 @@ class Service:
 
     def __init__(self, hook: str, serving: Serving) -> None:
         self.hook, self._serving = hook, serving
-        self._name = service_id(hook)
+        self._name = discovery.service_id(hook)
         self._seconds = metrics.SECONDS.labels(self._name)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,7 +136,8 @@ class Service:
     def _answer(self, content: bytes) -> Reply:
         settings = self._serving.settings
         asked = request(parse(content), self.hook)
-        decision = pipeline.decide(asked, self._serving.ready, settings.as_of or clock.now(), settings.zone, clock.new_identifier)
+        with self._serving.in_use() as ready:
+            decision = pipeline.decide(asked, ready, settings.as_of or clock.now(), settings.zone, clock.new_identifier)
         self._note_events(decision)
         if not decision.evaluable:
             raise RequestRefused("$.prefetch", "ketamine is ordered and no list of the chart could be read; send the prefetch that "

@@ -47,7 +47,7 @@ def lines(book: Rulebook) -> Iterator[str]:
 
 def warned(site: Site, today: date) -> list[str]:
     """Changes that are over: not in force since the start, or still in force until the rulebook is read again."""
-    late = [f"the change of `{change.rule}` ended on {change.until} and is in force until the service is started again"
+    late = [f"the change of `{change.rule}` ended on {change.until} and is in force until the rulebook is read again"
             for change in site.changes if change.until < today]
     return [f"{one.what}" for one in site.warnings] + late
 
