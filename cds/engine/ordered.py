@@ -103,7 +103,8 @@ def order_strength(clause: Clause, order: Order) -> Answer:
 
 def _compare(clause: Clause, wanted: Comparison, amounts: list[_Amount], order: Order, unit: str, scale: Fraction = Fraction(1)) -> Answer:
     slack = clause.word("by_more_than")
-    limit = wanted.amount.value * (1 + slack.value / 100) if isinstance(slack, Quantity) else wanted.amount.value
+    beyond = 0 if not isinstance(slack, Quantity) else slack.value / 100 if wanted.how in ("above", "at least") else -slack.value / 100
+    limit = wanted.amount.value * (1 + beyond)
     hits = [one for one in amounts if type(one) is tuple and holds(one[0], wanted.how, limit)]
     if hits:
         return Answer(YES, tuple(Because(order.ref, how() if value == _AT_ONCE else f"{how()} = {decimal(value * scale)} {unit}")
