@@ -91,8 +91,8 @@ def load(folders: Sequence[Path], today: date, drafts: bool = False) -> Rulebook
     return found
 
 
-def read(folders: Sequence[Path], today: date, problems: list[Problem], drafts: bool = False) -> Rulebook | None:
-    """Read everything, noting problems; None when there is nothing to return."""
+def read(folders: Sequence[Path], today: date, problems: list[Problem], drafts: bool = False, whole: bool = False) -> Rulebook | None:
+    """Read everything, noting problems; None when there is nothing to return.  `whole` keeps the rules that are not in force, too."""
     book = _book(folders[0], problems)
     terms, term_nodes = read_terms(folders, problems)
     sources, reasons = _sources(folders, problems), _reasons(folders, problems)
@@ -105,8 +105,17 @@ def read(folders: Sequence[Path], today: date, problems: list[Problem], drafts: 
     _check_together(rules, book, terms, term_nodes, used, problems)
     if any(problem.level == "error" for problem in problems):
         return None
-    in_force = tuple(sorted((rule for rule in rules if is_in_force(rule, today, drafts)), key=lambda rule: rule.id))
+    in_force = tuple(sorted((rule for rule in rules if whole or is_in_force(rule, today, drafts)), key=lambda rule: rule.id))
     return Rulebook(book, content_hash(folders), in_force, terms, sources, reasons, Recogniser(terms, folders), tuple(problems))
+
+
+def load_whole(folders: Sequence[Path], today: date) -> Rulebook:
+    """The rulebook with its drafts, its retired rules and those not yet in force; RulesRefused names every problem."""
+    problems: list[Problem] = []
+    found = read(folders, today, problems, whole=True)
+    if found is None:
+        raise RulesRefused(one for one in problems if one.level == "error")
+    return found
 
 
 def is_in_force(rule: Rule, today: date, drafts: bool = False) -> bool:

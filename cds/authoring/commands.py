@@ -6,8 +6,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from cds.options import AsOfOption, RulesOption, folders
-from cds.settings import instant
+from cds.options import AsOfOption, RulesOption, ZoneOption, folders
+from cds.settings import instant, zone
 
 
 def lint(
@@ -37,10 +37,11 @@ def explain(
     case: Annotated[Optional[str], typer.Argument(help="Name or number of an example, or a request file; all examples when left out.")] = None,
     rules: RulesOption = None,
     as_of: AsOfOption = None,
+    time_zone: ZoneOption = "UTC",
 ) -> None:
-    """Show why a rule answers as it does: every clause with its answer, record and date."""
+    """Show why a rule answers as it does, or stays silent: every clause with its answer, record and date."""
     from cds.authoring import explain as command
-    raise typer.Exit(command.explain(folders(rules), rule, case, instant(as_of)))
+    raise typer.Exit(command.explain(folders(rules), rule, case, command.At(instant(as_of), zone(time_zone))))
 
 
 def register(app: typer.Typer) -> None:
