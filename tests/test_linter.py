@@ -28,6 +28,7 @@ HOME = Path(__file__).resolve().parent
 EXPECTED = HOME / "linter"
 R, B, E, O = "interactions/theophylline.yaml", "book.yaml", "evidence.yaml", "override-reasons.yaml"
 M, C, S = "terms/medications.yaml", "terms/conditions.yaml", "terms/snomed/conditions.yaml"
+ELSEWHERE = {"index-out-of-date", "version-not-raised"}  # tests/test_authoring_docs.py and tests/test_authoring_release.py
 TERMS = {"ketamine", "esketamine", "any-ketamine", "xanthines", "dyphylline", "theophylline-clearance-inhibitors",
          "liver-disease", "liver-severe", "heart-failure"}
 WEIGHT = """body-weight:
@@ -172,7 +173,7 @@ def emitted() -> set[str]:
 
 
 def test_every_problem_the_code_can_name_has_a_broken_file():
-    assert emitted() == {problem for problem, *_ in CASES} == {folder.name for folder in EXPECTED.iterdir()}
+    assert emitted() == {problem for problem, *_ in CASES} | ELSEWHERE == {folder.name for folder in EXPECTED.iterdir()}
 
 
 @pytest.mark.parametrize("problem, case, file, old, new", CASES, ids=[f"{one[0]}-{one[1]}" for one in CASES])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
 
 from cds import clock, rulebook
+from cds.authoring.docs import outdated
 from cds.engine.durable import CompileLimit
 from cds.examples.run import Outcome, run, uncovered
 from cds.rulebook import Rulebook
@@ -26,11 +27,13 @@ class Checked:
 
 
 def check(folders: Sequence[Path], console: Console) -> Checked:
-    """Read a rulebook with its drafts, run every example, and gather all problems."""
+    """Read a rulebook with its drafts and what is not yet in force, run every example, and gather all problems."""
     problems: list[Problem] = []
-    book = rulebook.read(folders, clock.now().date(), problems, drafts=True)
+    book = rulebook.read(folders, clock.now().date(), problems, whole=True)
     if book is None:
         return Checked(None, tuple(sorted(set(problems))), ())
+    problems += [problem for folder in folders for problem in outdated(book, folder)]
+    book = replace(book, rules=tuple(rule for rule in book.rules if rule.status != "retired"))
     outcomes: list[Outcome] = []
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         for rule in progress.track(book.rules, description="Examples"):

@@ -44,7 +44,16 @@ def explain(
     raise typer.Exit(command.explain(folders(rules), rule, case, command.At(instant(as_of), zone(time_zone))))
 
 
+def docs(
+    rules: RulesOption = None,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit code 1 where an index is missing or outdated.")] = False,
+) -> None:
+    """Write INDEX.md: every rule in English with its cards, settings, evidence and examples."""
+    from cds.authoring import docs as command
+    raise typer.Exit(command.docs(folders(rules), check))
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (lint, test, read, explain):
+    for command in (lint, test, read, explain, docs):
         app.command()(command)
