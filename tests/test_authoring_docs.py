@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from markdown_it import MarkdownIt
-from rulefolders import change, own
+from rulefolders import change, copied, own
 from service import cds
 
 from cds import rulebook
@@ -31,9 +31,10 @@ MARKUP = "*a* _b_ <i>c</i> | [d](e) `f` ~~g~~ $h$ &amp; \\ # 1. x"
 @pytest.fixture
 def folder(tmp_path):
     """A folder with one rule of its own, beside the shipped rulebook, with its index."""
-    own(tmp_path)
-    write(rulebook.load_whole([SHIPPED, tmp_path], date(2026, 6, 30)), tmp_path)
-    return tmp_path
+    found = tmp_path / "own"
+    own(found)
+    write(whole(found), found)
+    return found
 
 
 def whole(folder: Path):
@@ -94,7 +95,7 @@ def test_text_with_markup_is_shown_as_it_was_written(folder):
     assert words(html).count(MARKUP) == 7 and "<i>" not in html and "<del>" not in html
 
 
-def test_a_change_of_the_rules_makes_the_index_outdated_until_it_is_written_again(folder, capsys):
+def test_a_change_of_the_rules_makes_the_index_outdated_until_it_is_written_again(folder, tmp_path, capsys):
     change(folder / "interactions" / "heart-failure-ketamine.yaml", "summary: Heart failure on", "summary: Heart failure stands on")
     (problem,) = outdated(whole(folder), folder)
     found = str(problem).replace(f"{folder}{os.sep}", "") + "\n"
@@ -104,10 +105,10 @@ def test_a_change_of_the_rules_makes_the_index_outdated_until_it_is_written_agai
     assert found == EXPECTED.read_text("utf-8")
     lint = cds("lint", "--rules", str(SHIPPED), "--rules", str(folder))
     assert lint.returncode == 1 and b"error[index-out-of-date]" in lint.stdout
-    before = (folder / "INDEX.md").read_bytes()
-    assert docs([SHIPPED, folder], check=True) == 1 and (folder / "INDEX.md").read_bytes() == before
-    assert docs([SHIPPED, folder], check=False) == 0 and "INDEX.md written" in capsys.readouterr().out
-    assert docs([SHIPPED, folder], check=True) == 0 and not outdated(whole(folder), folder)
+    before, both = (folder / "INDEX.md").read_bytes(), [copied(tmp_path / "book"), folder]
+    assert docs(both, check=True) == 1 and (folder / "INDEX.md").read_bytes() == before and not (both[0] / "INDEX.md").exists()
+    assert docs(both, check=False) == 0 and capsys.readouterr().out.count("INDEX.md written") == 2
+    assert docs(both, check=True) == 0 and not outdated(whole(folder), folder)
 
 
 def test_a_folder_without_an_index_is_no_problem_until_one_is_asked_for(folder):

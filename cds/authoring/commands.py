@@ -7,6 +7,7 @@ from typing import Annotated, Optional
 import typer
 
 from cds.options import AsOfOption, RulesOption, ZoneOption, folders
+from cds.rulefile.language import KINDS
 from cds.settings import instant, zone
 
 
@@ -53,7 +54,19 @@ def docs(
     raise typer.Exit(command.docs(folders(rules), check))
 
 
+def new(
+    kind: Annotated[str, typer.Argument(help=f"Kind of rule ({', '.join(KINDS)}), or `term`.")],
+    name: Annotated[str, typer.Argument(metavar="ID", help="Its id: lower-case words joined by `-`.")],
+    title: Annotated[Optional[str], typer.Option("--title", help="Title of the rule, or what the term says.")] = None,
+    term_kind: Annotated[str, typer.Option("--of", help="Kind of term: medication, condition or measurement.")] = "condition",
+    rules: RulesOption = None,
+) -> None:
+    """Write a draft rule with comments on every key and examples to make true, into the last rule folder."""
+    from cds.authoring import new as command
+    raise typer.Exit(command.new_term(folders(rules), name, term_kind, title) if kind == "term" else command.new_rule(folders(rules), kind, name, title))
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (lint, test, read, explain, docs):
+    for command in (lint, test, read, explain, new, docs):
         app.command()(command)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from cds import clock, rulebook
 from cds.authoring.index import index
+from cds.authoring.places import own
 from cds.rulebook import Rulebook
 from cds.rulefile.problems import Place, Problem
 
@@ -23,7 +24,7 @@ def docs(folders: Sequence[Path], check: bool) -> int:
         sys.stdout.write("".join(f"{problem}\n" for problem in found))
         return 1 if found else 0
     for problem in found:
-        write(book, problem.place.path.parent)
+        write(book, own(problem.place.path.parent))
         print(f"{problem.place.path} written")
     if not found:
         print(f"{FILE} says what the rules say; nothing to write.")
