@@ -7,6 +7,7 @@ import subprocess
 from pathlib import Path
 
 from cds import rulebook
+from cds.rulefile.language import FOLDERS
 
 OWN_RULE = """\
 rule: {id}
@@ -80,6 +81,15 @@ examples:
 def copied(target: Path) -> Path:
     """The shipped rulebook, without its index and its list of changes."""
     return Path(shutil.copytree(rulebook.shipped(), target, ignore=shutil.ignore_patterns("*.md")))
+
+
+def small(target: Path) -> Path:
+    """A whole rulebook with one small rule of its own; its path leads to the folder."""
+    folder = copied(target)
+    for path in [one for name in FOLDERS for one in (folder / name).glob("*.yaml")]:
+        path.unlink()
+    own(folder)
+    return folder
 
 
 def own(folder: Path, name: str = "heart-failure-ketamine", *changes: tuple[str, str]) -> Path:

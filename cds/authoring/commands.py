@@ -15,10 +15,11 @@ def lint(
     rules: RulesOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the problems as JSON.")] = False,
     github: Annotated[bool, typer.Option("--github", help="Print the problems as GitHub annotations.")] = False,
+    since: Annotated[Optional[str], typer.Option("--since", help="Released rules: a folder or a git revision; names changed rules of the same version.")] = None,
 ) -> None:
     """Name every problem of the rule files with its place and fix; print nothing when there is none."""
     from cds.authoring import lint as command
-    raise typer.Exit(command.lint(folders(rules), "json" if as_json else "github" if github else "text"))
+    raise typer.Exit(command.lint(folders(rules), "json" if as_json else "github" if github else "text", since))
 
 
 def test(rules: RulesOption = None) -> None:
@@ -66,7 +67,20 @@ def new(
     raise typer.Exit(command.new_term(folders(rules), name, term_kind, title) if kind == "term" else command.new_rule(folders(rules), kind, name, title))
 
 
+def release(
+    rules: RulesOption = None,
+    since: Annotated[Optional[str], typer.Option("--since", help="Released rules: a folder, or a git revision. Default: the last tag, else HEAD.")] = None,
+    start: Annotated[Optional[str], typer.Option("--from", metavar="YYYY-MM-DD", help="First day on which clinicians meet the change.")] = None,
+    because: Annotated[Optional[str], typer.Option("--because", help="Why the rules change, in words for clinicians.")] = None,
+    first: Annotated[bool, typer.Option("--first", help="The first release: there is nothing to compare with.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show which versions would be raised and why; write nothing.")] = False,
+) -> None:
+    """Raise versions by how far the old examples are answered otherwise, and write the clinicians' list of changes."""
+    from cds.authoring import release as command
+    raise typer.Exit(command.release(folders(rules), command.Asked(since, start, because, first, dry_run)))
+
+
 def register(app: typer.Typer) -> None:
     """Add these commands to the command line."""
-    for command in (lint, test, read, explain, new, docs):
+    for command in (lint, test, read, explain, new, docs, release):
         app.command()(command)
