@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import os
+import pty
+import re
+import subprocess
+import sys
 from datetime import date
 from pathlib import Path
 
 import pytest
 import typer
 from rulefolders import change, committed, git, small
-from service import cds
+from service import ROOT, cds, environment
 
 from cds import rulebook
 from cds.authoring.lint import lint
@@ -88,8 +92,8 @@ def test_a_changed_rule_of_the_same_version_is_a_problem_with_its_place(rules, c
     edit(rules, SUMMARY)
     assert lint([rules], "text") == 0 and "version-not-raised" not in capsys.readouterr().out
     assert lint([rules], "text", "v1") == 1
-    text = capsys.readouterr().out
-    found = text[text.index(str(rules / RULE)):].replace(f"{rules}{os.sep}", "")
+    (found,) = [part + "\n" for part in re.split(r"\n(?=\S)", capsys.readouterr().out) if "version-not-raised" in part]
+    found = found.replace(f"{rules}{os.sep}", "")
     if os.environ.get("CDS_WRITE_EXPECTED"):
         EXPECTED.parent.mkdir(exist_ok=True)
         EXPECTED.write_text(found, "utf-8")
@@ -205,6 +209,24 @@ def test_without_git_or_a_repository_the_message_names_the_way_out(old, tmp_path
     no_git = cds("release", "--rules", str(old), env={"PATH": str(tmp_path)})
     for done, text in ((outside, "is in no git repository"), (no_git, "git is not installed")):
         assert done.returncode == 2 and text in done.stderr.decode() and b"--since" in done.stderr and b"Traceback" not in done.stderr
+
+
+def test_at_a_terminal_the_first_day_and_the_reason_are_asked_for(rules):
+    edit(rules, SUMMARY)
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-m", "cds", "release", "--rules", str(rules)]
+    process = subprocess.Popen(command, cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs, env=environment())
+    os.close(theirs)
+    said, answers = "", [("YYYY-MM-DD): ", "2026-12-05\n"), ("for clinicians: ", "Clearer words.\n")]
+    try:
+        while part := os.read(ours, 4096):
+            said += part.decode(errors="replace")
+            if answers and said.endswith(answers[0][0]):
+                os.write(ours, answers.pop(0)[1].encode())
+    except OSError:  # the far end closed
+        pass
+    assert process.wait(timeout=30) == 0 and not answers
+    assert "from 5 December 2026\n\n**Why:** Clearer words." in (rules / "CHANGELOG.md").read_text("utf-8")
 
 
 def test_an_unchanged_rulebook_has_no_version_to_raise(old):
