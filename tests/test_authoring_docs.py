@@ -142,6 +142,7 @@ def test_keys_and_chart_words_of_later_versions_do_not_break_the_index():
     rule = next(one for one in BOOK.rules if one.id == "theophylline")
     chart = (node({"infused": "ketamine", "doses": ["40 mg", "50 mg"], "each": {"relief": "40 %"}}),)
     changed = replace(rule, examples=(replace(rule.examples[0], chart=chart),), node=replace(rule.node, value={
-        **rule.node.mapping, "accepted_breaks": node([{"break": "x", "because": "y"}]), "hazards": node([{"cause": "a slip", "control": "a check"}])}))
+        **rule.node.mapping, "accepted_breaks": node([{"break": "x", "because": "y"}]),
+        "hazards": node([{"cause": "a slip", "control": "a check"}])}))
     text = index(replace(BOOK, rules=(changed,)), SHIPPED)
     assert "infused: “racemic ketamine”, doses: 40 mg; 50 mg, each: relief: 40 %" in text and "cause: a slip; control: a check" in text

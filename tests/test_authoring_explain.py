@@ -63,7 +63,8 @@ def test_the_tree_has_the_value_that_the_rule_answers(rule):
 
 def test_a_record_that_does_not_count_is_named_with_its_date_beside_the_no():
     shown = said("theophylline", "stopped four days ago no longer counts")
-    assert re.search(r"no  the patient takes “theophylline or aminophylline” or stopped it within the last 3 days\n\W*· theophylline, stopped 4 days ago \[line/\d+\]", shown)
+    assert re.search(r"no  the patient takes “theophylline or aminophylline” or stopped it within the last 3 days\n"
+                     r"\W*· theophylline, stopped 4 days ago \[line/\d+\]", shown)
     assert "nothing is shown: the rule says `if_not_met: nothing`" in shown
     assert "· nothing of this in the problem list" in shown
 
@@ -130,8 +131,9 @@ def test_a_request_is_judged_in_the_time_zone_given():
 @pytest.fixture
 def two_folders(tmp_path):
     """The shipped rulebook and a folder with one rule of its own, which takes the place of theophylline."""
-    own(tmp_path, "xanthine-watch", ("if_unknown: not-checked", "if_unknown: not-checked\nreplaces: [theophylline]"), ("show: warning", "show: critical"),
-        ("    - has: heart-failure", "    - taking: xanthines"), ("      - has: heart-failure", "      - taking: theophylline"), ("met warning", "met"))
+    own(tmp_path, "xanthine-watch", ("if_unknown: not-checked", "if_unknown: not-checked\nreplaces: [theophylline]"), ("met warning", "met"),
+        ("show: warning", "show: critical"), ("    - has: heart-failure", "    - taking: xanthines"),
+        ("      - has: heart-failure", "      - taking: theophylline"))
     return tmp_path
 
 

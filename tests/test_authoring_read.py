@@ -55,7 +55,8 @@ def heads(verb: str, shape: Verb) -> list[object]:
         return [*shape.choices, *(f"{how} {AMOUNTS[one]}" for one in shape.measures[verb] for how in ("at least", "below"))]
     if shape.head == "choice":
         return list(shape.choices)
-    return {"medications": [["opioids", "benzodiazepines"]], "medication": ["opioids"], "condition": ["copd"], "measurement": ["saturation"]}[shape.head]
+    return {"medications": [["opioids", "benzodiazepines"]], "medication": ["opioids"], "condition": ["copd"],
+            "measurement": ["saturation"]}[shape.head]
 
 
 def operand(verb: str, word: str) -> str:

@@ -30,14 +30,16 @@ SHORTER = (WINDOW, ("        began: 10 days ago\n    expect: met", "        bega
 ENDED = (("status: active", "status: retired"), ("  from: 2024-01-01", "  from: 2024-01-01\n  until: 2026-11-30"))
 SIZES = {
     "an old answer": (SHORTER, "2.0.0", "1 of 5 old answers changed; changed: settings"),
-    "the severity of an old answer": ((("show: warning", "show: critical"), ("expect: met warning", "expect: met critical")), "2.0.0", "2 of 5 old answers"),
+    "the severity of an old answer": ((("show: warning", "show: critical"), ("expect: met warning", "expect: met critical")),
+                                      "2.0.0", "2 of 5 old answers"),
     "retired": (ENDED, "2.0.0", "retired, was active"),
     "a setting without an old answer": ((("    is: 14 days", "    is: 13 days"),), "1.1.0", "changed: settings"),
     "the range of a setting": ((("to 30 days", "to 60 days"),), "1.1.0", "changed: settings"),
     "the text of a card": ((SUMMARY,), "1.1.0", "changed: if_met"),
     "a hook": ((("hooks: [order-sign]", "hooks: [order-select, order-sign]"),), "1.1.0", "changed: hooks"),
     "the strength of evidence": ((("strength: X", "strength: D"),), "1.1.0", "changed: evidence"),
-    "title, reason, words": ((("title: Heart", "title: The heart"), ("Written for", "Kept for"), ("says: Nothing.", "says: Little."), ("How far", "So far")),
+    "title, reason, words": ((("title: Heart", "title: The heart"), ("Written for", "Kept for"), ("says: Nothing.", "says: Little."),
+                              ("How far", "So far")),
                              "1.0.1", "words only: title, why, settings, evidence"),
     "an example": ((("name: heart failure\n", "name: a weak heart\n"),), "1.0.1", "words only: examples"),
     "a comment": ((("# a comment", "# another comment"),), "1.0.0", ""),
@@ -112,9 +114,11 @@ def test_a_release_changes_only_version_lines_and_writes_changes_and_index(rules
     assert {path.name for path in after.keys() - before.keys()} == {"CHANGELOG.md", "INDEX.md"}
     changed = {path: (before[path].splitlines(), after[path].splitlines()) for path in before if before[path] != after[path]}
     lines = {path.name: [(one, other) for one, other in zip(*both, strict=True) if one != other] for path, both in changed.items()}
-    assert lines == {"heart-failure-ketamine.yaml": [(b"version: 1.0.0", b"version: 2.0.0")], "book.yaml": [(b"version: 2026.11.1", b"version: 2026.12.1")]}
+    assert lines == {"heart-failure-ketamine.yaml": [(b"version: 1.0.0", b"version: 2.0.0")],
+                     "book.yaml": [(b"version: 2026.11.1", b"version: 2026.12.1")]}
     text = (rules / "CHANGELOG.md").read_text("utf-8")
-    for words in ("## 2026.12.1, from 1 December 2026", r"**Why:** A review of \<2026\> asked for it.", "Who is affected: clinicians, when an order is signed",
+    for words in ("## 2026.12.1, from 1 December 2026", r"**Why:** A review of \<2026\> asked for it.",
+                  "Who is affected: clinicians, when an order is signed",
                   "so far a card (warning), from now on no card", "How far back a hypertensive crisis counts: 7 days, so far 14 days"):
         assert words in text
     assert lint([rules], "text", "v1") == 0
@@ -145,9 +149,11 @@ def test_line_ends_and_a_byte_order_mark_survive_a_release(rules):
 
 def test_a_new_a_retired_and_a_draft_rule(rules, capsys):
     edit(rules, *ENDED)
-    text = (rules / RULE).read_text("utf-8").replace("heart-failure-ketamine", "heart").replace("retired", "active").replace("  until: 2026-11-30\n", "")
+    text = (rules / RULE).read_text("utf-8").replace("heart-failure-ketamine", "heart").replace("retired", "active")
+    text = text.replace("  until: 2026-11-30\n", "")
     (rules / "interactions" / "heart.yaml").write_text(text, "utf-8")
-    (rules / "interactions" / "sketch.yaml").write_text(text.replace("rule: heart", "rule: sketch").replace("active", "draft").replace("met warning", "unknown"), "utf-8")
+    draft = text.replace("rule: heart", "rule: sketch").replace("active", "draft").replace("met warning", "unknown")
+    (rules / "interactions" / "sketch.yaml").write_text(draft, "utf-8")
     assert release([rules], Asked(**SAID)) == 0
     said = (rules / "CHANGELOG.md").read_text("utf-8")
     assert "`heart` 1.0.0" in said and "can show as warning: Heart failure on the problem list." in said and "sketch" not in said

@@ -15,7 +15,7 @@ def lint(
     rules: RulesOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the problems as JSON.")] = False,
     github: Annotated[bool, typer.Option("--github", help="Print the problems as GitHub annotations.")] = False,
-    since: Annotated[Optional[str], typer.Option("--since", help="Released rules: a folder or a git revision; names changed rules of the same version.")] = None,
+    since: Annotated[Optional[str], typer.Option("--since", help="Released rules (folder or git revision) to compare versions with.")] = None,
 ) -> None:
     """Name every problem of the rule files with its place and fix; print nothing when there is none."""
     from cds.authoring import lint as command
@@ -64,12 +64,14 @@ def new(
 ) -> None:
     """Write a draft rule with comments on every key and examples to make true, into the last rule folder."""
     from cds.authoring import new as command
-    raise typer.Exit(command.new_term(folders(rules), name, term_kind, title) if kind == "term" else command.new_rule(folders(rules), kind, name, title))
+    if kind == "term":
+        raise typer.Exit(command.new_term(folders(rules), name, term_kind, title))
+    raise typer.Exit(command.new_rule(folders(rules), kind, name, title))
 
 
 def release(
     rules: RulesOption = None,
-    since: Annotated[Optional[str], typer.Option("--since", help="Released rules: a folder, or a git revision. Default: the last tag, else HEAD.")] = None,
+    since: Annotated[Optional[str], typer.Option("--since", help="Released rules: folder or git revision. Default: last tag, else HEAD.")] = None,
     start: Annotated[Optional[str], typer.Option("--from", metavar="YYYY-MM-DD", help="First day on which clinicians meet the change.")] = None,
     because: Annotated[Optional[str], typer.Option("--because", help="Why the rules change, in words for clinicians.")] = None,
     first: Annotated[bool, typer.Option("--first", help="The first release: there is nothing to compare with.")] = False,

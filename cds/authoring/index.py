@@ -88,7 +88,8 @@ def _cards(rule: Rule, words: Words) -> Iterator[str]:
     unknown = _message(rule.if_unknown, words) if isinstance(rule.if_unknown, Message) else (_sentence(untold(rule)), "")
     yield from ("**If that cannot be told**", "", *unknown)
     if rule.replaces:
-        yield from (f"Where it is met, it takes the place of less or equally severe findings of: {', '.join(f'`{one}`' for one in rule.replaces)}.", "")
+        names = ", ".join(f"`{one}`" for one in rule.replaces)
+        yield from (f"Where it is met, it takes the place of less or equally severe findings of: {names}.", "")
 
 
 def _sentence(text: str) -> str:
@@ -122,7 +123,8 @@ def _source(source: Source | None, name: str, rest: str) -> str:
 def _hazards(rule: Rule) -> Iterator[str]:
     hazards = rule.node.get("hazards")
     if hazards is not None and hazards.items:
-        yield from ("**Hazards**", "", *(f"- {escaped('; '.join(f'{key}: {one.text}' for key, one in entry.mapping.items()))}" for entry in hazards.items), "")
+        said = ["; ".join(f"{key}: {one.text}" for key, one in entry.mapping.items()) for entry in hazards.items]
+        yield from ("**Hazards**", "", *(f"- {escaped(one)}" for one in said), "")
 
 
 def _examples(examples: Sequence[Example], words: Words) -> Iterator[str]:
