@@ -9,53 +9,20 @@ from datetime import date
 from pathlib import Path
 
 from cds import sites
-from cds.rulefile import shape, source, together
+from cds.rulefile import sidefiles, source, together
 from cds.rulefile.check import Known, read_rule
-from cds.rulefile.findings import tie
-from cds.rulefile.language import FOLDERS
+from cds.rulefile.findings import findings, tie
 from cds.rulefile.problems import Place, Problem, RulesRefused, did_you_mean
+from cds.rulefile.placing import note_strays, rule_files
 from cds.rulefile.rule import Example, Rule
+from cds.rulefile.sidefiles import Book, Reason, Source
 from cds.rulefile.source import Node
-from cds.terms.check import check_tables, check_terms
 from cds.sites import Site
 from cds.terms.beside import check_beside
+from cds.terms.check import check_tables, check_terms
 from cds.terms.load import read_terms
 from cds.terms.model import MEDICATION, Term
 from cds.terms.recognise import Recogniser
-
-
-@dataclass(frozen=True, slots=True)
-class Source:
-    """A source of evidence: a short label for cards, its full title, year and, where there is a clean one, its https link."""
-
-    id: str
-    label: str
-    title: str
-    year: str
-    link: str
-    place: Place
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """An override reason: text for people and, where one fits, HL7's non-adherence code."""
-
-    id: str
-    text: str
-    code: str
-    system: str
-
-
-@dataclass(frozen=True, slots=True)
-class Book:
-    """What book.yaml says about the rulebook as a whole."""
-
-    version: str
-    title: str
-    scope: str
-    intended_for: str
-    not_for: str
-    needs_engine: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,12 +86,15 @@ def load(folders: Sequence[Path], today: date, drafts: bool = False, site: Path 
     return found
 
 
-def read(folders: Sequence[Path], today: date, problems: list[Problem], drafts: bool = False) -> Rulebook | None:
-    """Read everything, noting problems; with errors only what is sound, None where nothing can be evaluated."""
-    book = _book(folders, problems)
+def read(folders: Sequence[Path], today: date, problems: list[Problem], drafts: bool = False, whole: bool = False) -> Rulebook | None:
+    """Read everything, noting problems; with errors only what is sound, None where nothing can be evaluated.
+
+    `drafts` keeps drafts, `whole` every rule that is not in force, too.
+    """
+    book = sidefiles.book(folders, problems)
     terms, term_nodes = read_terms(folders, problems)
     check_beside(folders, terms, term_nodes, problems)
-    sources, reasons = _sources(folders, problems), _reasons(folders, problems)
+    sources, reasons = sidefiles.sources(folders, problems), sidefiles.reasons(folders, problems)
     usable = check_tables(folders, problems) and not any(problem.level == "error" for problem in problems)
     if usable:
         check_terms(terms, term_nodes, folders, problems)
@@ -132,9 +102,9 @@ def read(folders: Sequence[Path], today: date, problems: list[Problem], drafts: 
     known = _known(terms, sources, reasons)
     used: set[str] = {book.scope} if book else set()
     unsound: list[Example] = []
-    paths = _rule_files(folders, problems)
+    paths = rule_files(folders, problems)
     alone = [rule for path in paths if (rule := read_rule(path, known, problems, used, unsound)) is not None]
-    _stray_files(folders, problems)
+    note_strays(folders, problems)
     ids = {path.stem for path in paths}
     rules = tie(alone, ids, problems)
     unsound += [example for rule in alone if rule.id not in {one.id for one in rules} for example in rule.examples]
@@ -143,12 +113,12 @@ def read(folders: Sequence[Path], today: date, problems: list[Problem], drafts: 
     problems[:] = _without_noise(problems)
     if not any(problem.level == "error" for problem in problems):
         _unused_terms(terms, term_nodes, used, problems)
-        together.check_sources({name: source.place for name, source in sources.items()}, rules, problems)
+        together.check_sources({name: cited.place for name, cited in sources.items()}, rules, problems)
     if not usable or book is None or book.scope not in terms:
         return None
     rules.sort(key=lambda rule: rule.id)
-    in_force = tuple(rule for rule in rules if is_in_force(rule, today, drafts))
-    idle = tuple(rule for rule in rules if not is_in_force(rule, today, drafts))
+    in_force = tuple(rule for rule in rules if whole or is_in_force(rule, today, drafts))
+    idle = tuple(rule for rule in rules if not (whole or is_in_force(rule, today, drafts)))
     return Rulebook(book, content_hash(folders), in_force, terms, sources, reasons, Recogniser(terms, folders), tuple(problems),
                     tuple(folders), in_force, idle, tuple(unsound))
 
@@ -174,9 +144,22 @@ def at_site(book: Rulebook, path: Path, today: date, problems: list[Problem]) ->
     if site is None:
         return None
     rules = sites.applied(site, {rule.id: rule for rule in book.as_shipped}, _known(book.terms, book.sources, book.reasons), problems)
+    everyone = {rule.id: rule for rule in (*book.as_shipped, *book.idle)} | rules
+    _refuse_hidden(site, rules, problems)
+    tied = {rule.id: rule for rule in tie(tuple(everyone.values()), set(everyone), problems)}
     if any(problem.level == "error" for problem in problems[before:]):
         return None
-    return replace(book, rules=tuple(rules.values()), site=site, hash=content_hash(book.folders, path), warnings=(*book.warnings, *site.warnings))
+    in_force = tuple(tied[name] for name in rules)
+    return replace(book, rules=in_force, site=site, hash=content_hash(book.folders, path), warnings=(*book.warnings, *site.warnings))
+
+
+def _refuse_hidden(site: Site, rules: dict[str, Rule], problems: list[Problem]) -> None:
+    """A rule that others ask for may not be off or silent: what excuses them would be shown nowhere."""
+    asked = {named.rule: rule.id for rule in rules.values() for named in findings(rule)}
+    for change in site.changes:
+        if (change.off or change.silent) and change.rule in asked:
+            problems.append(Problem(change.place, "unknown-rule", f"`{asked[change.rule]}` asks whether `{change.rule}` is met, which is shown nowhere here",
+                                    f"Keep `{change.rule}` on, or turn off `{asked[change.rule]}` as well."))
 
 
 def site_files(folders: Iterable[Path]) -> list[Path]:
@@ -187,6 +170,16 @@ def site_files(folders: Iterable[Path]) -> list[Path]:
 def _known(terms: dict[str, Term], sources: dict[str, Source], reasons: dict[str, Reason]) -> Known:
     return Known({name: term.kind for name, term in terms.items()}, frozenset(sources), frozenset(reasons),
                  frozenset(name for name, term in terms.items() if term.results))
+
+
+def load_whole(folders: Sequence[Path], today: date) -> Rulebook:
+    """The rulebook with its drafts, its retired rules and those not yet in force; RulesRefused names every problem."""
+    problems: list[Problem] = []
+    found = read(folders, today, problems, whole=True)
+    errors = [one for one in problems if one.level == "error"]
+    if errors or found is None:
+        raise RulesRefused(errors)
+    return found
 
 
 def is_in_force(rule: Rule, today: date, drafts: bool = False) -> bool:
@@ -207,76 +200,6 @@ def content_hash(folders: Iterable[Path], site: Path | None = None) -> str:
     if site is not None:
         digest.update(b"site\0" + site.read_bytes() + b"\0")
     return f"sha256:{digest.hexdigest()}"
-
-
-def _rule_files(folders: Sequence[Path], problems: list[Problem]) -> list[Path]:
-    found: dict[str, Path] = {}
-    for folder in folders:
-        for kind in FOLDERS:
-            for path in sorted((folder / kind).glob("[!.]*.yaml")):
-                if path.stem in found:
-                    problems.append(Problem(Place(path), "duplicate-key", f"the rule `{path.stem}` already exists in {found[path.stem]}",
-                                            "Give it another id."))
-                found[path.stem] = path
-    return list(found.values())
-
-
-def _stray_files(folders: Sequence[Path], problems: list[Problem]) -> None:
-    """A rule file in a place that is never read would never run."""
-    for folder in folders:
-        for path in sorted([*folder.rglob("[!.]*.yaml"), *folder.rglob("[!.]*.yml")]):
-            parts = path.relative_to(folder).parts
-            known = path.suffix == ".yaml" and (len(parts) == 1 or parts[0] in FOLDERS and len(parts) == 2 or parts[0] in ("terms", "sites"))
-            if not known:
-                problems.append(Problem(Place(path), "name-differs-from-file", "this file is in no place where rules are read, so it would never run",
-                                        f"Move it to one of {', '.join(f'{name}/' for name in FOLDERS)} and let its name end in .yaml."))
-
-
-def _book(folders: Sequence[Path], problems: list[Problem]) -> Book | None:
-    path, *others = [folder / "book.yaml" for folder in folders]
-    if not path.exists() and not path.is_symlink():
-        first = next((other for other in others if other.exists()), None)
-        problems.append(Problem(Place(path), "missing-key", "there is no book.yaml in this folder",
-                                f"Name {first.parent} first." if first else "Point --rules at a rulebook folder."))
-        return None
-    problems += [Problem(Place(other), "duplicate-key", f"the rulebook is already described in {path}",
-                         "Delete this file; it belongs to the first folder only.")
-                 for other in others if other.exists()]
-    node = source.read(path, problems)
-    if node is None or not shape.check("book", node, problems):
-        return None
-    text = {key: child.text for key, child in node.mapping.items()}
-    return Book(text["version"], text["title"], text["scope"], text["intended_for"], text["not_for"], text["needs_engine"])
-
-
-def _sources(folders: Sequence[Path], problems: list[Problem]) -> dict[str, Source]:
-    return {name: Source(name, _text(node, "label"), _text(node, "title"), _text(node, "year"), _text(node, "link"), place)
-            for name, node, place in _entries(folders, "evidence.yaml", "evidence", problems)}
-
-
-def _reasons(folders: Sequence[Path], problems: list[Problem]) -> dict[str, Reason]:
-    system = "http://terminology.hl7.org/CodeSystem/non-adherence-reason-codes"
-    own = "https://ketamine-cds.org/override-reason"
-    return {name: Reason(name, _text(node, "text"), _text(node, "hl7") or name, system if node.get("hl7") else own)
-            for name, node, _ in _entries(folders, "override-reasons.yaml", "override-reasons", problems)}
-
-
-def _entries(folders: Sequence[Path], file: str, kind: str, problems: list[Problem]) -> list[tuple[str, Node, Place]]:
-    found: dict[str, tuple[str, Node, Place]] = {}
-    for folder in folders:
-        held = (folder / file).exists() or (folder / file).is_symlink()
-        root = source.read(folder / file, problems) if held else None
-        for name, node in shape.sound(kind, root, problems).items() if root is not None else ():
-            if name in found:
-                problems.append(Problem(root.key_place(name), "duplicate-key", f"`{name}` already stands in {found[name][1].place.path}",
-                                        "Give it another name."))
-            found.setdefault(name, (name, node, root.key_place(name)))
-    return list(found.values())
-
-
-def _text(node: Node, key: str) -> str:
-    found = node.get(key)
-    return found.text if found else ""
 
 
 def _check_scope(folder: Path, book: Book | None, terms: dict[str, Term], problems: list[Problem]) -> None:

@@ -22,6 +22,7 @@ from cds.authoring.lint import lint
 
 HOME = Path(__file__).resolve().parent
 EXPECTED = HOME / "linter"
+ELSEWHERE = {"index-out-of-date", "version-not-raised"}  # tests/test_authoring_docs.py and tests/test_authoring_release.py
 
 
 def emitted() -> set[str]:
@@ -37,7 +38,8 @@ def emitted() -> set[str]:
 
 
 def test_every_problem_the_code_can_name_has_a_broken_file():
-    assert emitted() == {problem for problem, *_ in CASES + SITE_CASES} | BY_TEST == {folder.name for folder in EXPECTED.iterdir()}
+    named = {problem for problem, *_ in CASES + SITE_CASES} | BY_TEST
+    assert emitted() == named | ELSEWHERE == {folder.name for folder in EXPECTED.iterdir()} | ELSEWHERE
 
 
 @pytest.mark.parametrize("problem, case, file, old, new", CASES, ids=[f"{one[0]}-{one[1]}" for one in CASES])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from cds import clock, rulebook
+from cds.authoring.docs import outdated
 from cds.engine.durable import CompileLimit
 from cds.examples import chart
 from cds.examples.run import Outcome, run, uncovered
@@ -29,16 +30,19 @@ class Checked:
 
 
 def check(folders: Sequence[Path], console: Console, today: date | None = None, use_engine: bool = True, site: Path | None = None) -> Checked:
-    """Read a rulebook with its drafts and site files, run every example, and gather all problems; the rules are those of `today`."""
+    """Read a rulebook with its drafts, site files and what is not yet in force, run every example, and gather all problems."""
     problems: list[Problem] = []
     today = today or clock.now().date()
-    book = rulebook.read(folders, today, problems, drafts=True)
+    book = rulebook.read(folders, today, problems, whole=True)
     if book is None:
         return Checked(None, tuple(sorted(set(problems))), ())
     for example in book.unsound:
         chart.facts(example, book.recogniser, book.terms, book.book.scope, problems)
     for path in [*rulebook.site_files(folders), *([site] if site else [])]:
         rulebook.at_site(book, path, today, problems)
+    if not any(one.level == "error" for one in problems):
+        problems += [problem for folder in folders for problem in outdated(book, folder)]
+    book = replace(book, rules=tuple(rule for rule in book.rules if rule.status != "retired"))
     outcomes: list[Outcome] = []
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         for rule in progress.track(book.rules, description="Examples"):

@@ -9,13 +9,20 @@ from pathlib import Path
 import orjson
 from rich.console import Console
 
+from cds import clock
 from cds.authoring.check import check
+from cds.authoring.released import released
+from cds.authoring.versions import not_raised
 from cds.rulefile.problems import Problem
 
 
-def lint(folders: Sequence[Path], form: str, site: Path | None = None) -> int:
-    """Print every problem; nothing when there is none.  1 when an error was found."""
-    found = check(folders, Console(stderr=True), site).problems
+def lint(folders: Sequence[Path], form: str, site: Path | None = None, since: str | None = None) -> int:
+    """Print every problem; nothing when there is none.  1 when an error was found.  `since` names released rules to compare with."""
+    checked = check(folders, Console(stderr=True), site=site)
+    found = checked.problems
+    if since is not None and checked.book is not None:
+        with released(since, folders[0], clock.now().date()) as before:
+            found = tuple(sorted({*found, *not_raised(before.book, checked.book)}))
     if form == "json":
         sys.stdout.buffer.write(orjson.dumps([_as_json(one) for one in found], option=orjson.OPT_INDENT_2) + b"\n")
     for one in found if form != "json" else ():

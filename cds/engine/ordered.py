@@ -124,8 +124,9 @@ def order_strength(clause: Clause, order: Order) -> Answer:
 
 
 def _compare(clause: Clause, wanted: Comparison, worked_out: _Worked, order: Order, unit: str, scale: Fraction = _ONE) -> Answer:
-    limit = _limit(wanted.amount, clause.word("by_more_than"))
-    furthest = worked_out.greatest if wanted.how in ("above", "at least") else worked_out.least
+    upwards = wanted.how in ("above", "at least")
+    limit = _limit(wanted.amount, clause.word("by_more_than"), upwards)
+    furthest = worked_out.greatest if upwards else worked_out.least
     if furthest is not None and holds(furthest, wanted.how, limit):
         return Answer(YES, tuple(worked_out.because(place, order, unit, scale) for place, (value, _) in enumerate(worked_out.amounts)
                                  if holds(value, wanted.how, limit)))
@@ -136,8 +137,11 @@ def _compare(clause: Clause, wanted: Comparison, worked_out: _Worked, order: Ord
     return FLAT_NO
 
 
-def _limit(amount: Quantity, slack: object) -> Fraction:
-    return amount.value * (1 + slack.value / 100) if isinstance(slack, Quantity) else amount.value
+def _limit(amount: Quantity, slack: object, upwards: bool) -> Fraction:
+    """The amount that counts as beyond, where it must be passed by more than a share."""
+    if not isinstance(slack, Quantity):
+        return amount.value
+    return amount.value * (1 + (slack.value if upwards else -slack.value) / 100)
 
 
 def _worked(found: _Amounts) -> _Worked:
