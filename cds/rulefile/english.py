@@ -96,6 +96,16 @@ def _dose(what: str):
     return phrase
 
 
+def _recorded(clause: Clause, says: Says) -> str:
+    """How an allergy or adverse event is recorded, as further words say."""
+    phrases = {"recorded_as": "recorded as {}", "seriousness": "seriousness {}", "reaction": "with {}",
+               "reaction_other_than": "with a reaction other than {}", "criticality": "criticality {}"}
+    if clause.verb == "allergic_to":
+        phrases["reaction_other_than"] += ", or none stated"
+    return "".join(f", {phrase.format(says.get(str(clause.word(word)), clause.word(word)))}"
+                   for word, phrase in phrases.items() if clause.word(word) is not None)
+
+
 def _classes(clause: Clause, says: Says) -> str:
     wanted = clause.word("at_least")
     return f"the patient takes {wanted} of: {', '.join(says.get(term, term) for term in clause.head)}"
@@ -110,7 +120,12 @@ _SPOKEN = {
                          + (", not in remission" if c.word("not_in_remission") else "")),
     "has_had": lambda c, s: (f"the patient has, or has had, {_name(c, s)}" + _within(c, "within", " that began within")
                              + _within(c, "longer_ago_than", " longer ago than")),
-    "allergic_to": lambda c, s: f"the patient is allergic to {_name(c, s)}",
+    "allergic_to": lambda c, s: f"the patient is allergic to {_name(c, s)}{_recorded(c, s)}",
+    "had_procedure": lambda c, s: f"the patient has had {_name(c, s)}" + _within(c, "within", " within"),
+    "had_adverse_event": lambda c, s: f"an adverse event is laid to {_name(c, s)}{_recorded(c, s)}",
+    "changed": lambda c, s: f"the newest {_name(c, s)} differs from that of the last {c.word('within')} by {c.word('by')}",
+    "two_values_of": lambda c, s: (f"the newest {_name(c, s)} and another no more than {c.word('within')} older are"
+                                   f" {c.word('at_least')} and {c.word('at_most')} each other"),
     "measured": lambda c, s: f"the newest {_name(c, s)} of the last {c.word('within')} is {c.word('is')}",
     "not_measured": lambda c, s: f"no {_name(c, s)} was measured in the last {c.word('within')}",
     "age": lambda c, s: f"the patient's age is {c.head}",

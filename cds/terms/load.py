@@ -13,7 +13,7 @@ from cds.rulefile.problems import Problem, did_you_mean
 from cds.rulefile.source import Node
 from cds.terms.model import Product, Term
 
-_LISTS = ("terms", "ingredients", "icd10cm", "except_icd10cm", "acute_icd10cm", "loinc", "names", "not_names", "only_routes",
+_LISTS = ("terms", "ingredients", "icd10cm", "except_icd10cm", "acute_icd10cm", "icd10cm_by_name", "unii", "loinc", "names", "not_names", "only_routes",
           "except_routes", "forms")
 
 
@@ -60,7 +60,8 @@ def _term(name: str, node: Node, snomed: tuple[str, ...]) -> Term:
         ingredients=tuple(_ingredient(text) for text in lists["ingredients"]), terms=lists["terms"],
         only_routes=frozenset(lists["only_routes"]), except_routes=frozenset(lists["except_routes"]), forms=frozenset(lists["forms"]),
         icd10cm=tuple(map(undotted, lists["icd10cm"])), except_icd10cm=tuple(map(undotted, lists["except_icd10cm"])),
-        acute_icd10cm=tuple(map(undotted, lists["acute_icd10cm"])), snomed=snomed, loinc=tuple(map(_code, lists["loinc"])),
+        acute_icd10cm=tuple(map(undotted, lists["acute_icd10cm"])), icd10cm_by_name=tuple(map(undotted, lists["icd10cm_by_name"])),
+        unii=tuple(map(_code, lists["unii"])), snomed=snomed, loinc=tuple(map(_code, lists["loinc"])),
         names=lists["names"], not_names=lists["not_names"], asked_for_as=asked.text if asked else node.mapping["says"].text,
         sent_in=tuple(entry.text for entry in (node.get("sent_in") or Node([], node.place)).items))
 

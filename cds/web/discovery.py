@@ -17,8 +17,9 @@ _PATIENT = "{{context.patientId}}"
 _TITLES = {"patient-view": "Ketamine therapy: open chart", "order-select": "Ketamine therapy: selecting an order",
            "order-sign": "Ketamine therapy: signing an order"}
 _KEYS = {"patient": ("patient",), "conditions": ("conditions",), "medications": ("medicationstatements", "medicationrequests"),
-         "allergies": ("allergies",), "observations": ("observations",)}
-_ORDERED = ("patient", "conditions", "medicationstatements", "medicationrequests", "observations", "allergies", "medicationadministrations")
+         "allergies": ("allergies",), "observations": ("observations",), "procedures": ("procedures",), "adverse-events": ("adverseevents",)}
+_ORDERED = ("patient", "conditions", "medicationstatements", "medicationrequests", "observations", "allergies", "procedures",
+            "medicationadministrations", "adverseevents")
 
 
 def service_id(hook: str) -> str:
@@ -61,6 +62,7 @@ def prefetch(hook: str, rules: list[Rule], book: Rulebook) -> dict[str, str]:
         "patient": f"Patient/{_PATIENT}", "conditions": f"Condition?patient={_PATIENT}",
         "medicationstatements": f"MedicationStatement?patient={_PATIENT}", "medicationrequests": f"MedicationRequest?patient={_PATIENT}",
         "allergies": f"AllergyIntolerance?patient={_PATIENT}", "medicationadministrations": f"MedicationAdministration?patient={_PATIENT}",
+        "procedures": f"Procedure?patient={_PATIENT}", "adverseevents": f"AdverseEvent?subject=Patient/{_PATIENT}",
         "observations": f"Observation?patient={_PATIENT}&code={','.join(_codes(measured, book))}&_sort=-date&_count=100",
     }
     return {key: templates[key] for key in _ORDERED if key in keys and (key != "observations" or measured)}
