@@ -39,6 +39,7 @@ WEIGHT = """body-weight:
   includes:
     loinc: ["29463-8 Body weight"]
 """
+BY_TEST = {"break-not-noticed", "unknown-break", "break-noticed", "too-many-accepted"}  # of `cds test`: tests/test_breaks.py
 SOURCES = {"fda-ketalar", "no-ketanest", "chest-1978", "mims-ketamine"}
 HOOKS = "hooks: [patient-view, order-select, order-sign]"
 SPARE = "  spare:\n    is: 1 day\n    site_may_use: 1 day to 2 days\n    what: x\n"
@@ -172,7 +173,7 @@ def emitted() -> set[str]:
 
 
 def test_every_problem_the_code_can_name_has_a_broken_file():
-    assert emitted() == {problem for problem, *_ in CASES} == {folder.name for folder in EXPECTED.iterdir()}
+    assert emitted() == {problem for problem, *_ in CASES} | BY_TEST == {folder.name for folder in EXPECTED.iterdir()}
 
 
 @pytest.mark.parametrize("problem, case, file, old, new", CASES, ids=[f"{one[0]}-{one[1]}" for one in CASES])

@@ -36,38 +36,58 @@ class Verdict:
     disputed: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """What a rule answers; where its values decide it also the value of each level, the highest value, and the level that shows."""
+
+    answer: str
+    found: Sequence[int] = ()
+    reached: int = NO
+    place: int | None = None
+    show: str = ""
+
+
 def decide(ready: RulePlan, plan: Plan, answers: Sequence[Answer], values: Sequence[int], conclusions: Sequence[int],
            disputed: frozenset[int], hook: str) -> Verdict:
     """The verdict of a rule, given the clause answers and the checked value of every conclusion."""
     rule = ready.rule
-    if hook not in rule.hooks:
-        return Verdict(rule, NOT_APPLICABLE)
     applies = value(ready.applies, values)
-    if applies == NO:
-        return Verdict(rule, NOT_APPLICABLE)
-    most = YES if applies == YES else SOFT
-    found = [min(most, *(conclusions[one] for one in level.conclusions)) for level in ready.levels]
-    reached = max([min(most, conclusions[ready.met_conclusion]), *found])
-    if reached == NO and not disputed:
-        return Verdict(rule, NOT_MET)
-    read = _Reading(plan, answers)
-    if applies == UNKNOWN and reached > NO:
+    judged = judge(rule, hook, applies, conclusions[ready.met_conclusion],
+                   [min(conclusions[one] for one in level.conclusions) for level in ready.levels])
+    if judged.answer == NOT_APPLICABLE or judged.reached == NO and not disputed:
+        return Verdict(rule, judged.answer)
+    read = Reading(plan, answers)
+    if applies == UNKNOWN and judged.reached > NO:
         return Verdict(rule, UNDECIDED, missing=tuple(dict.fromkeys((*read.missing(rule.applies_when), *read.missing(rule.met_when)))))
     if disputed & ready.conclusions:
-        return _disputed(ready, read, found, reached)
-    if reached >= SOFT:
-        return _met(ready, read, found, reached)
-    if reached == UNKNOWN:
+        return _disputed(ready, read, judged.found, judged.reached)
+    if judged.answer == MET:
+        return _met(ready, read, judged)
+    if judged.answer == UNDECIDED:
         return Verdict(rule, UNDECIDED, missing=tuple(dict.fromkeys(read.missing(rule.met_when))))
     return Verdict(rule, NOT_MET)
 
 
-def _met(ready: RulePlan, read: _Reading, found: list[int], reached: int) -> Verdict:
-    rule = ready.rule
-    if not rule.levels:
-        return Verdict(rule, MET, soft=reached == SOFT, because=read.because(rule.met_when))
-    shown = [(SEVERITY[_shown(level, met)], -place) for place, (level, met) in enumerate(zip(rule.levels, found)) if met >= SOFT]
-    place = -max(shown)[1]
+def judge(rule: Rule, hook: str, applies: int, met: int, levels: Sequence[int]) -> Judged:
+    """What a rule answers and which level shows, given the value of `applies_when`, of `met_when` and of each level with it."""
+    if hook not in rule.hooks or applies == NO:
+        return Judged(NOT_APPLICABLE)
+    most = YES if applies == YES else SOFT
+    found = [min(most, one) for one in levels]
+    reached = max([min(most, met), *found])
+    if applies == UNKNOWN and reached > NO or reached == UNKNOWN:
+        return Judged(UNDECIDED, found, reached)
+    if reached == NO:
+        return Judged(NOT_MET, found, reached)
+    shown = [(SEVERITY[_shown(level, one)], -place) for place, (level, one) in enumerate(zip(rule.levels, found)) if one >= SOFT]
+    place = -max(shown)[1] if shown else None
+    return Judged(MET, found, reached, place, _shown(rule.levels[place], found[place]) if place is not None else "")
+
+
+def _met(ready: RulePlan, read: Reading, judged: Judged) -> Verdict:
+    rule, found, place = ready.rule, judged.found, judged.place
+    if place is None:
+        return Verdict(rule, MET, soft=judged.reached == SOFT, because=read.because(rule.met_when))
     level, soft = rule.levels[place], found[place] == SOFT
     because = read.because(ready.levels[place].questions[0])
     seen = {one.resource for one in because}
@@ -82,12 +102,12 @@ def _met(ready: RulePlan, read: _Reading, found: list[int], reached: int) -> Ver
                 seen |= {one.resource for one in more}
     higher = [ready.levels[other].questions[0] for other in range(place) if found[other] == UNKNOWN]
     open_parts = [*read.missing(rule.met_when), *(one for question in higher for one in read.missing(question))]
-    return Verdict(rule, MET, level, _shown(level, found[place]), soft, tuple(dict.fromkeys((*extra, *whole))), tuple(dict.fromkeys(open_parts)),
+    return Verdict(rule, MET, level, judged.show, soft, tuple(dict.fromkeys((*extra, *whole))), tuple(dict.fromkeys(open_parts)),
                    read.doubts(ready.levels[place].questions[0]) if soft else (), tuple(also),
                    tuple(rule.levels[other].message.summary for other in range(place) if found[other] == UNKNOWN))
 
 
-def _disputed(ready: RulePlan, read: _Reading, found: list[int], reached: int) -> Verdict:
+def _disputed(ready: RulePlan, read: Reading, found: Sequence[int], reached: int) -> Verdict:
     """Both evaluators must agree; where either says met its card shows all the same, and the rule is unknown."""
     missing = (Missing(f"rule {ready.rule.id}", "the two rule evaluators disagree; judge by the records named here", unreadable=True),)
     if reached < SOFT or not ready.rule.levels:
@@ -103,8 +123,8 @@ def _shown(level: Level, met: int) -> str:
     return level.message.show if met == YES else _MILDER[level.message.show]
 
 
-class _Reading:
-    """Evidence and gaps of a question, read off the clause answers."""
+class Reading:
+    """Value, evidence and gaps of questions, read off the clause answers; remembers values by question object."""
 
     def __init__(self, plan: Plan, answers: Sequence[Answer]) -> None:
         self._number, self._answers = plan.number, answers
@@ -112,9 +132,11 @@ class _Reading:
         self._known: dict[int, int] = {}
 
     def of(self, clause: Clause) -> Answer:
+        """The answer of a clause."""
         return self._answers[self._number[clause]]
 
     def value(self, question: Question) -> int:
+        """The value (0 to 3) of a question."""
         found = self._known.get(id(question))
         if found is None:
             if isinstance(question, Ask):
@@ -133,6 +155,7 @@ class _Reading:
                                    for one in self.of(ask.clause).because[1 if ask.clause.verb == "ordering" else 0:]))
 
     def doubts(self, question: Question) -> tuple[str, ...]:
+        """Why the records that speak for a question speak softly."""
         return tuple(dict.fromkeys(one for ask in self._supporting(question) for one in self.of(ask.clause).doubts))
 
     def _supporting(self, question: Question) -> Iterator[Ask]:

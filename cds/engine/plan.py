@@ -64,13 +64,19 @@ def plan(rules: Iterable[Rule]) -> Plan:
     number: dict[Clause, int] = {}
     conclusions: list[tuple[str, Formula]] = []
     planned = [_rule(rule, number, conclusions) for rule in rules]
-    clauses = tuple(number)
     support = [_support(found) for _, found in conclusions]
+    return replace(asking(number), rules=tuple(planned), conclusions=tuple(conclusions),
+                   always=frozenset(i for i, found in enumerate(support) if found is None),
+                   woken_by=tuple(tuple(i for i, found in enumerate(support) if found and clause in found) for clause in range(len(number))))
+
+
+def asking(number: dict[Clause, int]) -> Plan:
+    """A plan without rules, which only answers these clauses."""
+    clauses = tuple(number)
     return Plan(clauses, tuple(i for i, one in enumerate(clauses) if not is_about_order(one)),
                 tuple(i for i, one in enumerate(clauses) if is_about_order(one)),
-                tuple(i for i, one in enumerate(clauses) if is_measuring(one)), tuple(planned), tuple(conclusions), number,
-                frozenset(i for i, found in enumerate(support) if found is None), _wanted(clauses),
-                tuple(tuple(i for i, found in enumerate(support) if found and clause in found) for clause in range(len(clauses))))
+                tuple(i for i, one in enumerate(clauses) if is_measuring(one)), (), (), number, frozenset(), _wanted(clauses),
+                ((),) * len(clauses))
 
 
 def _wanted(clauses: Sequence[Clause]) -> Wanted:

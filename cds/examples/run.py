@@ -14,7 +14,7 @@ from cds.examples import chart
 from cds.facts.model import PatientFacts
 from cds.rulebook import Rulebook
 from cds.rulefile.problems import Problem, RulesRefused
-from cds.rulefile.rule import Example, Rule
+from cds.rulefile.rule import Example, Level, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,20 +31,27 @@ class Outcome:
 
     @property
     def passed(self) -> bool:
-        """Whether the answer, and the level where one is named, are the expected ones."""
-        return self.answer == self.example.answer and self.example.show in (None, self.show)
+        """Whether the answer, and the level and the words of the card where they are named, are the expected ones."""
+        return passes(self.example, self.answer, self.show, self.verdict.level if self.verdict else None)
 
     @property
     def said(self) -> str:
         """The answer in the words of `expect`."""
-        return f"{self.answer} {self.show}".strip()
+        said = f"{self.answer} {self.show}".strip()
+        level = self.verdict.level if self.verdict else None
+        return f"{said}: {level.message.summary}" if self.example.card and level else said
 
     def problem(self) -> Problem:
         """The failure as the linter reports it."""
-        expected = f"{self.example.answer} {self.example.show or ''}".strip()
+        expected = f"{self.example.answer} {self.example.show or ''}".strip() + (f": {self.example.card}" if self.example.card else "")
         place = self.example.node.mapping["expect"].place
         return Problem(place, "example-fails", f"“{self.example.name}” expects `{expected}`, the rule answers `{self.said}`",
                        f"Run `cds explain {self.rule.id} \"{self.example.name}\"` to see why, then change the rule or the example.")
+
+
+def passes(example: Example, answer: str, show: str, level: Level | None) -> bool:
+    """Whether an answer, the severity shown and the level behind it are what an example expects."""
+    return answer == example.answer and example.show in (None, show) and (not example.card or level is not None and example.card in level.message.summary)
 
 
 def run(rules: Iterable[Rule], book: Rulebook, problems: list[Problem], use_engine: bool = True) -> Iterator[Outcome]:

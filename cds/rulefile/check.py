@@ -13,7 +13,7 @@ from cds.rulefile import shape, source
 from cds.rulefile.clauses import Reader, question
 from cds.rulefile.language import FOLDERS
 from cds.rulefile.problems import Problem, did_you_mean
-from cds.rulefile.rule import Citation, Example, Level, Message, NotChecked, Rule, Setting
+from cds.rulefile.rule import AcceptedBreak, Citation, Example, Level, Message, NotChecked, Rule, Setting
 from cds.rulefile.source import Node
 
 MAX_SUMMARY = 139
@@ -71,7 +71,9 @@ def build(node: Node, known: Known, problems: list[Problem], used_terms: set[str
         keeps=keeps, levels=tuple(levels), if_not_met=if_not_met, if_unknown=if_unknown,
         replaces=tuple(child.text for child in (node.get("replaces") or Node([], node.place)).items),
         evidence=tuple(Citation(**{key: child.text for key, child in entry.mapping.items()}) for entry in node.mapping["evidence"].items),
-        examples=tuple(_example(entry) for entry in node.mapping["examples"].items), node=node)
+        examples=tuple(_example(entry) for entry in node.mapping["examples"].items), node=node,
+        accepted_breaks=tuple(AcceptedBreak(entry.mapping["break"].text, entry.mapping["because"].text, entry)
+                              for entry in (node.get("accepted_breaks") or Node([], node.place)).items))
 
 
 def _identity(node: Node, path: Path, problems: list[Problem]) -> None:
@@ -230,4 +232,5 @@ def _example(node: Node) -> Example:
     answer, _, show = expect.partition(" ") if expect.startswith("met") else (expect, "", "")
     lines = tuple(node.mapping["chart"].items)
     hook = next((line.mapping["at"].text for line in lines if "at" in line.mapping), "order-sign")
-    return Example(node.mapping["name"].text, hook, lines, answer, show or None, node)
+    card = node.get("card")
+    return Example(node.mapping["name"].text, hook, lines, answer, show or None, node, card.text if card else "")

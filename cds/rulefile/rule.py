@@ -132,13 +132,26 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One worked case of a rule: the chart lines and the expected answer and, where there are several, level."""
+    """One worked case of a rule: the chart lines and the expected answer and, where there are several, level.
+
+    `card` holds words that the summary of the card has; empty where any card of that level will do.
+    """
 
     name: str
     hook: str
     chart: tuple[Node, ...]
     answer: str
     show: str | None
+    node: Node
+    card: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedBreak:
+    """A break of a rule, by its name, that truly changes nothing, and why."""
+
+    name: str
+    because: str
     node: Node
 
 
@@ -167,6 +180,7 @@ class Rule:
     evidence: tuple[Citation, ...]
     examples: tuple[Example, ...]
     node: Node
+    accepted_breaks: tuple[AcceptedBreak, ...] = ()
 
     def cited(self, message: Message) -> tuple[Citation, ...]:
         """The evidence of the rule, what a message cites first."""
