@@ -60,6 +60,7 @@ class _Draft:
     sex: str | None = None
     unread: dict[str, str] = field(default_factory=dict)
     empty: set[str] = field(default_factory=set)
+    unsent: set[str] = field(default_factory=set)
     unclassified: list[str] = field(default_factory=list)
 
 
@@ -75,7 +76,7 @@ def facts(example: Example, recogniser: Recogniser, terms: dict[str, Term], scop
     if len(problems) > before:
         return None
     lists = {name: ListState(name not in draft.unread, draft.unread.get(name, ""), open=NOTHING_RECORDED if name in draft.empty else "")
-             for name in LISTS}
+             for name in LISTS} | {name: ListState(False, "not sent by the EHR", asked=False) for name in draft.unsent}
     return PatientFacts(example.hook, NOW, timezone.utc, tuple(draft.orders), by_term(draft.medications), by_term(draft.conditions),
                         by_term(draft.measurements), by_term(draft.allergies), draft.birth, draft.sex, lists, (), tuple(draft.unclassified),
                         procedures=by_term(draft.procedures), adverse_events=by_term(draft.adverse_events))
