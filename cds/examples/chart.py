@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta, timezone
 
 from cds.examples import intolerances
-from cds.examples.lines import NOW, Slip
+from cds.examples.lines import NOW
+from cds.examples.lines import Slip as _Slip
 from cds.examples.lines import ago as _ago
 from cds.examples.lines import amount as _amount
 from cds.examples.lines import choice as _choice
@@ -21,8 +22,8 @@ from cds.examples.lines import ref as _ref
 from cds.examples.lines import term as _term
 from cds.facts.allergies import NOTHING_RECORDED
 from cds.facts.gather import by_term
-from cds.facts.model import (CURRENT, ENDED, LISTS, ON_HOLD, ORDERED, POSSIBLE, AdverseEvent, Allergy, Condition, Dose, ListState, Measurement, Medication, Order,
-                             PatientFacts, Procedure)
+from cds.facts.model import (CURRENT, ENDED, LISTS, ON_HOLD, ORDERED, POSSIBLE, AdverseEvent, Allergy, Condition, Dose, ListState,
+                             Measurement, Medication, Order, PatientFacts, Procedure)
 from cds.intervals import Moment
 from cds.quantities import quantity
 from cds.rulefile.language import HOOKS, ROUTES, SEXES
@@ -71,7 +72,7 @@ def facts(example: Example, recogniser: Recogniser, terms: dict[str, Term], scop
     for line in example.chart:
         try:
             _line(line, draft)
-        except Slip as slip:
+        except _Slip as slip:
             problems.append(slip.problem)
     if len(problems) > before:
         return None
@@ -85,11 +86,11 @@ def facts(example: Example, recogniser: Recogniser, terms: dict[str, Term], scop
 def _line(line: Node, draft: _Draft) -> None:
     verb = next(iter(line.mapping))
     if verb not in _WORDS:
-        raise Slip(line, "unknown-chart-word", f"a chart line cannot start with `{verb}`",
+        raise _Slip(line, "unknown-chart-word", f"a chart line cannot start with `{verb}`",
                     did_you_mean(verb, _WORDS, f"Use one of: {', '.join(_WORDS)}."))
     for word, child in line.mapping.items():
         if word not in (verb, *_WORDS[verb]):
-            raise Slip(child, "unknown-chart-word", f"`{word}` cannot follow `{verb}` in a chart line",
+            raise _Slip(child, "unknown-chart-word", f"`{word}` cannot follow `{verb}` in a chart line",
                         did_you_mean(word, _WORDS[verb], f"After `{verb}` use: {', '.join(_WORDS[verb]) or 'nothing'}."))
     _READERS[verb](line, line.mapping[verb], draft)
 
@@ -138,7 +139,7 @@ def _taking(line: Node, head: Node, draft: _Draft) -> None:
 def _took(line: Node, head: Node, draft: _Draft) -> None:
     stopped = line.get("stopped")
     if stopped is None:
-        raise Slip(line, "missing-key", "`took` has no `stopped`", "Say when: `stopped: 3 days ago`.")
+        raise _Slip(line, "missing-key", "`took` has no `stopped`", "Say when: `stopped: 3 days ago`.")
     draft.medications.append(Medication(_ref(line), head.text, f"{head.text}, stopped {stopped.text}", _medication(head, draft, line), (head.text,),
                                         line.get("matched") is not None, ENDED, ended=_ago(stopped)))
 
@@ -157,7 +158,7 @@ def _measured(line: Node, head: Node, draft: _Draft) -> None:
     name = _term(head, MEASUREMENT, draft)
     was, taken = line.get("was"), line.get("taken")
     if was is None or taken is None:
-        raise Slip(line, "missing-key", "`measured` needs `was` and `taken`", "Write `was: 124 mmHg` and `taken: 1 hour ago`.")
+        raise _Slip(line, "missing-key", "`measured` needs `was` and `taken`", "Write `was: 124 mmHg` and `taken: 1 hour ago`.")
     amount = _quantity(was, was.text, ("pressure", "weight", "share", "frequency", "length", "body mass index"))
     draft.measurements.append(Measurement(_ref(line), draft.recogniser.including(name), amount.value, amount.dimension, _ago(taken),
                                           f"{name.replace('-', ' ')} {amount}, {taken.text}"))
