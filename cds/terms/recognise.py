@@ -120,9 +120,8 @@ class Recogniser:
                 self._raise(terms, name, "code")
         labels = [said for said in dict.fromkeys((text, *(display for _, _, display in codings))) if said]
         if not terms:
-            for part in (part for said in labels for part in affirmed(said)):
-                for name in self._kind_words[PROCEDURE].find(part.text).values:
-                    self._raise(terms, name, "text")
+            for name in (name for said in labels for name in self._kind_words[PROCEDURE].find(said).values):
+                self._raise(terms, name, "text")
         label = readable(labels)
         return Recognised(terms, name=label or next((code for _, code, _ in codings if code), ""), named=bool(label or codings))
 
