@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from cds.examples.lines import Slip, ago, choice, medication, quantity, ref, term
@@ -15,14 +16,15 @@ WORDS: dict[str, tuple[str, ...]] = {
     "allergic_to": ("recorded_as", "reaction", "criticality", "matched"), "had_procedure": ("done", "status", "matched"),
     "had_adverse_event": ("seriousness", "event"), "ordered_before": ("for_weight", "written"), "nothing_recorded": (), "not_sent": (),
 }
-"""Every such line and the words that may follow; `reaction` and `event` name a reaction term, or `another` for one of none."""
+"""Every such line and the words that may follow; `reaction` and `event` name reaction terms joined by `and`, or `another` for one of none."""
 _ANOTHER = "another"
 
 
 def _reactions(line: Node, word: str, draft: Any) -> tuple[frozenset[str], ...]:
     node = line.get(word)
-    names = [] if node is None else node.items or [node]
-    return tuple(frozenset() if one.text == _ANOTHER else frozenset(draft.recogniser.including(term(one, REACTION, draft))) for one in names)
+    names = [] if node is None else node.text.split(" and ")
+    return tuple(frozenset() if one == _ANOTHER else frozenset(draft.recogniser.including(term(replace(node, value=one), REACTION, draft)))
+                 for one in names)
 
 
 def _allergic_to(line: Node, head: Node, draft: Any) -> None:
