@@ -71,7 +71,8 @@ def test_an_allergy_list_that_proves_nothing_is_unknown_and_no_fault_of_reading(
     ({**REPAIRED, "if_absent": "no", "because": "x"}, None, ListState(False, "not sent", asked=False), 0),
     ({**REPAIRED, "if_absent": "no", "because": "x"}, None, ListState(False, "sent as null"), 1),
     ({**REPAIRED, "if_absent": "no", "because": "x"}, {}, ListState(False, "sent as null"), 3),
-    ({**REPAIRED, "within": "30 days"}, {"done": "2026-06-10"}, ListState(True), 3), ({**REPAIRED, "within": "30 days"}, {"done": "2026-05-10"}, ListState(True), 0),
+    ({**REPAIRED, "within": "30 days"}, {"done": "2026-06-10"}, ListState(True), 3),
+    ({**REPAIRED, "within": "30 days"}, {"done": "2026-05-10"}, ListState(True), 0),
     ({**REPAIRED, "within": "30 days"}, {"done": "2026"}, ListState(True), 2), ({**REPAIRED, "within": "30 days"}, {}, ListState(True), 2)])
 def test_a_procedure_counts_by_its_status_and_date_and_a_list_never_sent_may_count_as_no(asked, done, state, value):
     held = [] if done is None else [Procedure("P/1", "repair", "repair", {"repair": "code"}, at(done.get("done")), done.get("doubts", ()))]
@@ -83,8 +84,10 @@ def test_a_procedure_known_by_name_only_is_soft():
 
 
 @pytest.mark.parametrize("words, seriousness, reaction, value", [
-    ({}, "", (), 3), ({"seriousness": "serious"}, "serious", (), 3), ({"seriousness": "serious"}, "", (), 0), ({"seriousness": "not stated"}, "", (), 3),
-    ({"seriousness": "not stated"}, "non-serious", (), 0), ({"reaction_other_than": "nausea"}, "", ("nausea",), 0), ({"reaction_other_than": "nausea"}, "", (), 3)])
+    ({}, "", (), 3), ({"seriousness": "serious"}, "serious", (), 3), ({"seriousness": "serious"}, "", (), 0),
+    ({"seriousness": "not stated"}, "", (), 3),
+    ({"seriousness": "not stated"}, "non-serious", (), 0), ({"reaction_other_than": "nausea"}, "", ("nausea",), 0),
+    ({"reaction_other_than": "nausea"}, "", (), 3)])
 def test_an_adverse_event_counts_by_its_seriousness_and_kind(words, seriousness, reaction, value):
     event = AdverseEvent("E/1", "x", "x", {"drug": "code"}, seriousness, frozenset(reaction))
     assert says({"had_adverse_event": "drug", **words}, event) == value
@@ -100,7 +103,8 @@ def entries(*resources, hook="order-sign", **more):
 
 @pytest.mark.parametrize("sent, recorded_as, reactions, criticality", [
     ({}, "", 0, ""), ({"type": "allergy", "criticality": "high"}, "allergy", 0, "high"), ({"type": "intolerance"}, "intolerance", 0, ""),
-    ({"type": {"coding": [{"code": "allergy"}]}}, "allergy", 0, ""), ({"clinicalStatus": {"coding": [{"code": "resolved"}]}, "type": "allergy"}, "over", 0, ""),
+    ({"type": {"coding": [{"code": "allergy"}]}}, "allergy", 0, ""),
+    ({"clinicalStatus": {"coding": [{"code": "resolved"}]}, "type": "allergy"}, "over", 0, ""),
     ({"clinicalStatus": {"coding": [{"code": "inactive"}]}}, "over", 0, ""),
     ({"reaction": [{"manifestation": [{"text": "Hives"}, {"text": "Nausea"}]}]}, "", 2, ""),
     ({"reaction": [{"manifestation": [{"concept": {"text": "Hives"}}]}]}, "", 1, ""),
@@ -117,25 +121,35 @@ def test_a_refuted_allergy_never_counts(status):
 
 @pytest.mark.parametrize("code", [
     {"text": "Ketalar"}, {"text": "ketamine HCl"}, {"coding": [{"system": "http://snomed.info/sct", "code": "373464007"}]},
-    {"coding": [{"system": "http://fdasis.nlm.nih.gov", "code": "690G0D6V8H"}]}, {"coding": [{"system": "urn:oid:2.16.840.1.113883.4.9", "code": "690G0D6V8H"}]},
-    {"coding": [{"system": RXNORM, "code": "238082"}]}])
+    {"coding": [{"system": "http://fdasis.nlm.nih.gov", "code": "690G0D6V8H"}]},
+    {"coding": [{"system": "urn:oid:2.16.840.1.113883.4.9", "code": "690G0D6V8H"}]},
+    {"coding": [{"system": RXNORM, "code": "238082"}]}, {"coding": [{"system": "urn:local", "code": "17", "display": "KETAMINE"}]}])
 def test_a_substance_is_known_by_rxnorm_snomed_and_unii_codes_and_by_name(code):
     assert "ketamine" in entries({"code": code}).allergies and "esketamine" not in entries({"code": code}).allergies
 
 
+@pytest.mark.parametrize("text, counts", [("No known allergy to ketamine", False), ("denies ketamine allergy", False),
+    ("Ketamine (nausea, not severe)", True)])
+def test_an_entry_that_denies_an_allergy_is_none(text, counts):
+    assert bool(entries({"code": {"text": text}}).allergies) is counts
+
+
 def test_a_substance_named_in_a_reaction_counts():
-    assert entries({"code": {"text": "Drug reaction"}, "reaction": [{"substance": KETAMINE, "manifestation": [{"text": "Rash"}]}]}).allergies["ketamine"]
+    assert entries({"code": {"text": "Drug reaction"}, "reaction": [{"substance": KETAMINE,
+        "manifestation": [{"text": "Rash"}]}]}).allergies["ketamine"]
 
 
 @pytest.mark.parametrize("code, hook, open_list", [
-    ([NKA], "order-sign", False), ([{"text": "Penicillin"}], "order-sign", False), ([], "order-sign", True), ([{"text": "Not on File"}], "order-sign", True),
+    ([NKA], "order-sign", False), ([{"text": "Penicillin"}], "order-sign", False), ([], "order-sign", True),
+    ([{"text": "Not on File"}], "order-sign", True),
     ([], "order-select", False)])
 def test_an_empty_allergy_list_proves_nothing_when_an_order_is_signed(code, hook, open_list):
     assert bool(entries(*({"code": one} for one in code), hook=hook).lists["allergies"].open) is open_list
 
 
 @pytest.mark.parametrize("text, counts", [
-    ("General anesthetics", True), ("Anaesthetic allergy", True), ("anesthesia", True), ("Local anesthetics", False), ("lidocaine", False), ("Ketamine", False)])
+    ("General anesthetics", True), ("Anaesthetic allergy", True), ("anesthesia", True), ("Local anesthetics", False), ("lidocaine", False),
+    ("Ketamine", False)])
 def test_an_anaesthetic_without_a_name_on_the_allergy_list_is_a_reaction_whose_agent_is_not_known(text, counts):
     assert ("anaesthetic-reaction" in entries({"code": {"text": text}}).conditions) is counts
 
@@ -156,14 +170,16 @@ def test_a_procedure_without_code_and_name_keeps_the_list_from_proving_absence()
 
 
 def suspected(**suspect):
-    event = {"resourceType": "AdverseEvent", "id": "e-1", "actuality": "actual", "event": {"text": "Syncope"}, "date": "2025-01-28", "suspectEntity": [suspect]}
+    event = {"resourceType": "AdverseEvent", "id": "e-1", "actuality": "actual", "event": {"text": "Syncope"}, "date": "2025-01-28",
+        "suspectEntity": [suspect]}
     medication = {"resourceType": "Medication", "id": "m-1", "code": KETAMINE}
     held = {"resourceType": "MedicationRequest", "id": "r-1", "status": "completed", "medicationCodeableConcept": KETAMINE}
     return facts(adverseevents=bundle(event), medicationrequests=bundle(held), any_key=bundle(medication)).adverse_events
 
 
 @pytest.mark.parametrize("suspect", [
-    {"instance": {"reference": "Medication/m-1"}}, {"instance": {"reference": "MedicationRequest/r-1"}}, {"instance": {"display": "Ketamine 10 mg/mL"}},
+    {"instance": {"reference": "Medication/m-1"}}, {"instance": {"reference": "MedicationRequest/r-1"}},
+    {"instance": {"display": "Ketamine 10 mg/mL"}},
     {"instanceCodeableConcept": KETAMINE}])
 def test_the_drug_an_adverse_event_is_laid_to_is_found_by_reference_name_or_concept(suspect):
     one, = suspected(**suspect)["ketamine"]

@@ -111,7 +111,8 @@ def test_the_height_is_asked_for_where_a_rule_asks_for_the_index():
 
 def test_one_missing_weight_is_one_line_although_two_rules_wait_for_it():
     drafts = bundle(order(dosageInstruction=[{"text": "40 mg IV over 40 minutes"}]))
-    asked = request({"hook": "order-sign", "hookInstance": "x", "context": {"patientId": "p1", "draftOrders": drafts}, "prefetch": {"observations": bundle()}})
+    asked = request({"hook": "order-sign", "hookInstance": "x", "context": {"patientId": "p1", "draftOrders": drafts},
+        "prefetch": {"observations": bundle()}})
     cards = pipeline.decide(asked, READY, NOW, NOW.tzinfo, lambda: "id").cards
     lines = [line for line in cards[-1]["detail"].splitlines() if "ody weight" in line]
     assert lines == ["- **Body weight**: none in the last 90 days. Not checked: Weight for dosing, Dose, infusion time and concentration."]

@@ -6,6 +6,7 @@ Entries that say that there are none, or that nobody asked, name no substance; a
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -17,6 +18,7 @@ from cds.terms.recognise import Recogniser
 _REFUTED = frozenset({"refuted", "entered-in-error"})
 _OVER = frozenset({"inactive", "resolved"})
 _NOT_ASKED = frozenset({"not on file", "patient not asked", "not asked", "unknown", "unable to assess"})
+_DENIED = re.compile(r"\s*(no|not|nil|denies|negative)\b", re.I)
 NOTHING_RECORDED = "empty, and no entry says that there are none"
 
 
@@ -27,6 +29,8 @@ def allergies(chart: Chart, recogniser: Recogniser) -> Iterator[Allergy | Mappin
                     *(read.concept(one.get("substance")) for one in read.listed(resource.get("reaction")))]
         known = [recogniser.medication(codings, said) for codings, said in concepts if codings or said]
         terms = {name: how for one in known for name, how in one.terms.items()}
+        if set(terms.values()) == {"text"} and _DENIED.match(_label(concepts[0])):
+            continue
         if terms:
             yield _allergy(resource, next(one.name for one in known if one.terms), terms, recogniser)
         elif not any(one.named for one in known):

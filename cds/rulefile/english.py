@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cds.rulefile.language import NOT_STATED
 from cds.rulefile.rule import Ask, Clause, Comparison, Group, Message, NotChecked, Question, Rule
 
 Says = Mapping[str, str]
@@ -98,7 +99,9 @@ def _dose(what: str):
 
 def _recorded(clause: Clause, says: Says) -> str:
     """How an allergy or adverse event is recorded, as further words say."""
-    phrases = {"recorded_as": "recorded as {}", "seriousness": "seriousness {}", "reaction": "with {}",
+    said = {"over": "inactive or resolved", NOT_STATED: "neither allergy nor intolerance"}
+    phrases = {"recorded_as": f"recorded as {said.get(str(clause.word('recorded_as')), '{}')}",
+               "seriousness": "seriousness {}", "reaction": "with {}",
                "reaction_other_than": "with a reaction other than {}", "criticality": "criticality {}"}
     if clause.verb == "allergic_to":
         phrases["reaction_other_than"] += ", or none stated"
@@ -123,9 +126,9 @@ _SPOKEN = {
     "allergic_to": lambda c, s: f"the patient is allergic to {_name(c, s)}{_recorded(c, s)}",
     "had_procedure": lambda c, s: f"the patient has had {_name(c, s)}" + _within(c, "within", " within"),
     "had_adverse_event": lambda c, s: f"an adverse event is laid to {_name(c, s)}{_recorded(c, s)}",
-    "changed": lambda c, s: f"the newest {_name(c, s)} differs from that of the last {c.word('within')} by {c.word('by')}",
-    "two_values_of": lambda c, s: (f"the newest {_name(c, s)} and another no more than {c.word('within')} older are"
-                                   f" {c.word('at_least')} and {c.word('at_most')} each other"),
+    "changed": lambda c, s: f"the newest {_name(c, s)} changed over the last {c.word('within')}, by {c.word('by')}",
+    "two_values_of": lambda c, s: (f"the newest {_name(c, s)} and another no more than {c.word('within')} older differ"
+                                   f" by a factor, {c.word('at_least')} and {c.word('at_most')}"),
     "measured": lambda c, s: f"the newest {_name(c, s)} of the last {c.word('within')} is {c.word('is')}",
     "not_measured": lambda c, s: f"no {_name(c, s)} was measured in the last {c.word('within')}",
     "age": lambda c, s: f"the patient's age is {c.head}",

@@ -13,8 +13,8 @@ from cds.rulefile.problems import Problem, did_you_mean
 from cds.rulefile.source import Node
 from cds.terms.model import Product, Term
 
-_LISTS = ("terms", "ingredients", "icd10cm", "except_icd10cm", "acute_icd10cm", "icd10cm_by_name", "unii", "loinc", "names", "not_names", "only_routes",
-          "except_routes", "forms")
+_LISTS = ("terms", "ingredients", "icd10cm", "except_icd10cm", "acute_icd10cm", "icd10cm_by_name", "unii", "loinc", "names", "not_names",
+          "only_routes", "except_routes", "forms")
 
 
 def read_terms(folders: Iterable[Path], problems: list[Problem]) -> tuple[dict[str, Term], dict[str, Node]]:

@@ -43,7 +43,8 @@ def _service(hook: str, book: Rulebook) -> dict[str, Any]:
                        f"Rulebook {book.book.version}, awaiting clinical sign-off; says what it could not check.",
         "prefetch": prefetch(hook, rules, book),
         "usageRequirements": "Send the prefetch lists complete, or not at all: a list that is missing, null, an error or cut off is reported "
-                             "as not checked; procedures and adverse events are used where they are sent. " + ("Draft orders are read from context.draftOrders." if hook != "patient-view" else
+                             "as not checked; procedures and adverse events are used where they are sent. " +
+                             ("Draft orders are read from context.draftOrders." if hook != "patient-view" else
                                                    "Speaks only about patients with ketamine or esketamine in the last 365 days."),
     }
 
