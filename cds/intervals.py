@@ -7,6 +7,7 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from enum import Enum
+from functools import lru_cache
 
 from cds.quantities import CALENDAR, Quantity
 
@@ -41,7 +42,13 @@ class Moment:
 
 def moment(text: object, zone: tzinfo) -> Moment | None:
     """Read a FHIR date, dateTime or instant; None when it is not one.  Dates without a time zone are the site's."""
-    match = _FORM.fullmatch(text.strip()) if isinstance(text, str) and len(text) < 60 else None
+    return _moment(text, zone) if type(text) is str and len(text) < 60 else None
+
+
+@lru_cache(maxsize=8192)
+def _moment(text: str, zone: tzinfo) -> Moment | None:
+    """Charts repeat dates, within one patient and over a day's patients."""
+    match = _FORM.fullmatch(text.strip())
     if match is None or not _OLDEST <= int(match[1]) <= _NEWEST:
         return None
     try:
@@ -86,7 +93,7 @@ def start_of(window: Quantity, now: datetime, zone: tzinfo) -> datetime:
     """
     if window.unit in CALENDAR or window.unit.rstrip("s") in ("month", "year"):
         return datetime.combine(days_before(now.astimezone(zone).date(), window), time.min, zone)
-    return now - timedelta(seconds=float(window.value * 3600))
+    return now - timedelta(seconds=window.value.numerator * 3600 / window.value.denominator)
 
 
 def since(when: Moment, start: datetime, now: datetime) -> Within:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import lru_cache
 
 _F = Fraction
 _ONE = Fraction(1)
@@ -67,8 +68,12 @@ class Quantity:
         return f"{decimal(self.number)}{'' if unit == '%' else ' '}{unit}"
 
 
+@lru_cache(maxsize=4096)
 def quantity(text: str) -> Quantity:
-    """Read `0.5 mg/kg`; ValueError says what is wrong when it is not an amount with a known unit."""
+    """Read `0.5 mg/kg`; ValueError says what is wrong when it is not an amount with a known unit.
+
+    Equal texts give the same object, so that what was worked out for one window serves every clause that uses it.
+    """
     match = _NUMBER.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"`{text}` is not a number and a unit")

@@ -33,7 +33,7 @@ def problems(folder: Path) -> list[Problem]:
     quiet = Console(file=io.StringIO())
     found = check([folder], quiet)
     assert found.book is not None and not [one for one in found.problems if one.level == "error"]
-    return sorted(one for tried in command.broken(found.book, found.outcomes, quiet) for one in command.problems(tried))
+    return sorted(one for done in command.broken(found.book, found.outcomes, quiet) for one in command.problems(*done))
 
 
 @pytest.mark.parametrize("problem, case, file, old, new", CASES, ids=[f"{one[0]}-{one[1]}" for one in CASES])

@@ -19,8 +19,9 @@ def test(folders: Sequence[Path]) -> int:
     console, progress = Console(), Console(stderr=True)
     found = check(folders, progress)
     errors = [one for one in found.problems if one.level == "error"]
-    tried = broken(found.book, found.outcomes, progress) if found.book is not None else []
-    about_breaks = sorted(one for each in tried for one in problems(each))
+    done = broken(found.book, found.outcomes, progress) if found.book is not None else []
+    about_breaks = sorted(one for each, examples in done for one in problems(each, examples))
+    tried = [each for each, _ in done]
     for one in (*errors, *about_breaks):
         print(one)
     if found.book is None:
@@ -41,7 +42,7 @@ def _table(found: Checked, tried: Sequence[Tried]) -> Table:
     for each in tried:
         rule = each.rule
         mine = [one for one in found.outcomes if one.rule.id == rule.id]
-        passed, noticed = sum(one.passed for one in mine), each.count - len(each.unnoticed) - len(each.accepted)
+        passed, noticed = sum(one.passed for one in mine), each.noticed
         shown = ", ".join(sorted({f"{one.answer} {one.show}".strip() for one in mine}))
         table.add_row(rule.id, rule.version, rule.status, Text(f"{passed} of {len(mine)}", "green" if passed == len(mine) else "red"),
                       Text(f"{noticed} of {each.count}", "red" if each.unnoticed else "green"), str(len(each.accepted)), shown)

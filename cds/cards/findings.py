@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 from cds.engine.answers import Missing
 from cds.engine.decide import MET, NOT_APPLICABLE, NOT_MET, SEVERITY, UNDECIDED, Verdict
@@ -31,16 +32,33 @@ def findings(evaluations: Iterable[Evaluation], hook: str) -> list[Finding]:
     """Everything that is told, most severe first, then by rule id."""
     joined: dict[tuple, list[Order]] = {}
     told: dict[tuple, Finding] = {}
-    for evaluation in evaluations:
-        for verdict in evaluation.verdicts:
-            finding = _finding(verdict, evaluation.order, hook)
+    for order, verdicts in _by_order(evaluations):
+        for verdict in verdicts:
+            finding = _finding(verdict, order, hook)
             if finding is None:
                 continue
             key = (verdict.rule.id, verdict.answer, finding.show, verdict.soft, verdict.because, verdict.missing)
             told.setdefault(key, finding)
-            joined.setdefault(key, []).append(evaluation.order)
+            joined.setdefault(key, []).append(order)
     found = [Finding(one.verdict, one.message, one.show, tuple(joined[key])) for key, one in told.items()]
     return sorted(_without_replaced(found), key=lambda one: (-SEVERITY[one.show], one.verdict.rule.id))
+
+
+def _by_order(evaluations: Iterable[Evaluation]) -> Iterator[tuple[Order, Iterable[Verdict]]]:
+    """The verdicts of each order; where it has several dosages, of each rule the gravest, with what the others left open."""
+    for _, group in groupby(evaluations, key=lambda one: one.order.ref):
+        dosages = list(group)
+        if len(dosages) == 1:
+            yield dosages[0].order, dosages[0].verdicts
+        else:
+            yield dosages[0].order, [_gravest(same_rule) for same_rule in zip(*(one.verdicts for one in dosages))]
+
+
+def _gravest(verdicts: Sequence[Verdict]) -> Verdict:
+    top = max(verdicts, key=lambda one: (_RANK[one.answer], SEVERITY.get(one.show, 0)))
+    alike = [one for one in verdicts if (one.answer, one.show) == (top.answer, top.show)]
+    return replace(top, because=tuple(dict.fromkeys(record for one in alike for record in one.because)),
+                   missing=tuple(dict.fromkeys(missing for one in verdicts for missing in one.missing)))
 
 
 def _finding(verdict: Verdict, order: Order, hook: str) -> Finding | None:
@@ -94,7 +112,8 @@ def answers(evaluations: Iterable[Evaluation], rules: Iterable[str], versions: M
     by_rule: dict[str, dict[str, str]] = {}
     for evaluation in evaluations:
         for verdict in evaluation.verdicts:
-            by_rule.setdefault(verdict.rule.id, {})[evaluation.order.ref] = verdict.answer
+            per_order, ref = by_rule.setdefault(verdict.rule.id, {}), evaluation.order.ref
+            per_order[ref] = max(verdict.answer, per_order.get(ref, NOT_APPLICABLE), key=_RANK.__getitem__)
     found = {}
     for rule in rules:
         per_order = by_rule.get(rule, {})

@@ -15,6 +15,7 @@ _HIDDEN = {0xAD, 0x61C, 0x180E, 0xFEFF, *range(0x200B, 0x2010), *range(0x202A, 0
 _PLAIN = re.compile(r"[A-Za-z0-9 ,.;:%()+'-]*(?:/[A-Za-z0-9 ,.;:%()+'-]+)*")
 
 
+@lru_cache(maxsize=4096)
 def plain(text: str, most: int = 120) -> str:
     """One line of inert text: no control, bidirectional or invisible characters, no links, at most so many characters."""
     text = text[:4 * most]

@@ -35,7 +35,7 @@ _ORDER: dict[str, Callable[[Clause, Order, PatientFacts, ordered.Memo], Answer]]
     "ordering": lambda clause, order, facts, memo: ordered.ordering(clause, order),
     "order_dose": ordered.order_dose,
     "order_rate": ordered.order_rate,
-    "order_duration": lambda clause, order, facts, memo: ordered.order_duration(clause, order),
+    "order_duration": lambda clause, order, facts, memo: ordered.order_duration(clause, order, memo),
     "order_strength": lambda clause, order, facts, memo: ordered.order_strength(clause, order),
 }
 _MEASURING = ("measured", "not_measured")

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from queue import Empty, SimpleQueue
 from threading import Lock
 from time import monotonic
@@ -111,8 +112,7 @@ class _Ruleset:
     text: str
     serves: dict[str, list[int]]
     facts: dict[int, tuple[str | None, ...]]
-    needs: frozenset[int]  # unless one of these reaches the plane nothing fires; empty: something always may
-    ways: tuple[frozenset[int], ...]  # what must reach the plane together for one of its rules to fire
+    ways: tuple[Way, ...]  # what must reach the plane together for one of its rules to fire
 
 
 def _ruleset(plane: int, shard: dict[Way, list[Pattern]], serving: dict[Way, list[int]]) -> _Ruleset:
@@ -130,9 +130,8 @@ def _ruleset(plane: int, shard: dict[Way, list[Pattern]], serving: dict[Way, lis
                       for answer in (NO, UNKNOWN, SOFT, YES))
         for own, (clause, answers) in enumerate(usable.items())
     }
-    needs = frozenset(code for way in shard for code in way if code >= 0 and all(max(other) >= 0 for other in shard))
     ways = tuple(frozenset(code for code in way if code >= 0) for way in shard)
-    return _Ruleset(plane, json.dumps(rules), {str(i): serving[way] for i, way in enumerate(shard)}, facts, needs, ways)
+    return _Ruleset(plane, json.dumps(rules), {str(i): serving[way] for i, way in enumerate(shard)}, facts, ways)
 
 
 def _rulesets(names: Sequence[str], serving: dict[Way, list[int]]) -> Iterator[_Ruleset]:
@@ -201,6 +200,11 @@ class Inference:
         self.length = 1 + max((clause for _, formula in conclusions for clause in clauses(formula)), default=-1)
         self._engine, self._deadline, self._lock = engine, deadline, Lock()
         self._constants, self._rulesets = compiled(conclusions)
+        self._always = [number for number, ruleset in enumerate(self._rulesets) if not all(ruleset.ways)]
+        self._woken_by: dict[int, list[int]] = {}  # clause -> the rule sets in which it must hold for something to fire
+        for number, ruleset in enumerate(self._rulesets):
+            for clause in frozenset().union(*ruleset.ways):
+                self._woken_by.setdefault(clause, []).append(number)
         self._pool: SimpleQueue[list[int] | None] = SimpleQueue()  # handles of the rule sets, if built
         self._places = range(handles)
         for _ in self._places:
@@ -250,19 +254,20 @@ class Inference:
 
     def _values(self, handles: list[int], answers: Sequence[int]) -> list[int]:
         until = monotonic() + self._deadline
-        soft, unknown = SOFT in answers, UNKNOWN in answers
         values = self._constants.copy()
-        reached = {plane: {clause for clause, answer in enumerate(answers) if answer >= plane} for plane in (1, 2, 3)}
-        for handle, ruleset in zip(handles, self._rulesets):
-            idle = ruleset.needs and ruleset.needs.isdisjoint(reached[ruleset.plane])
-            if idle or ruleset.plane == SOFT and not soft or ruleset.plane == UNKNOWN and not soft and not unknown:
-                continue  # (where no answer tells two planes apart, they are the same, and the firmer one is asked)
-            if not any(way <= reached[ruleset.plane] for way in ruleset.ways):
+        awake = [clause for clause, answer in enumerate(answers) if answer]
+        reached = {plane: {clause for clause in awake if answers[clause] >= plane} for plane in (UNKNOWN, SOFT, YES)}
+        # Where no answer tells two planes apart, they are the same, and only the firmer one is asked.
+        apart = {UNKNOWN: reached[UNKNOWN] - reached[YES], SOFT: reached[SOFT] - reached[YES]}
+        for number in sorted({*self._always, *chain.from_iterable(self._woken_by.get(clause, ()) for clause in awake)}):
+            ruleset = self._rulesets[number]
+            plane = ruleset.plane
+            if plane != YES and apart[plane].isdisjoint(ruleset.facts) or not any(way <= reached[plane] for way in ruleset.ways):
                 continue
             texts = [text for clause, each in ruleset.facts.items() if (text := each[answers[clause]])]
-            for name in _session(self._engine, handle, ruleset.serves, texts, until):
+            for name in _session(self._engine, handles[number], ruleset.serves, texts, until):
                 for conclusion in ruleset.serves[name]:
-                    values[conclusion] = max(values[conclusion], ruleset.plane)
+                    values[conclusion] = max(values[conclusion], plane)
         return values
 
     def close(self) -> None:

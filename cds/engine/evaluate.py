@@ -7,21 +7,18 @@ from dataclasses import dataclass
 
 from cds.engine import clauses, ordered
 from cds.engine.answers import FLAT_NO, Answer, listed
-from cds.engine.crosscheck import cross_check
-from cds.engine.decide import Verdict, decide
+from cds.engine.crosscheck import Checked, cross_check
+from cds.engine.decide import NOT_APPLICABLE, NOT_MET, Verdict, verdict
 from cds.engine.durable import Inference
 from cds.engine.formula import NO, value
+from cds.engine.outline import Judged, judge, outline
 from cds.engine.plan import Plan
 from cds.facts.model import Order, PatientFacts
-from cds.rulefile.language import VERBS
 from cds.terms.model import Term
-
-_INDEXED = {"medications": "medications", "conditions": "conditions", "allergies": "allergies"}
-
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The verdicts for one order, the clause answers behind them, and how the two evaluators stood to each other."""
+    """The verdicts for one order (or one dosage of it), the clause answers behind them, and how the two evaluators stood to each other."""
 
     order: Order
     verdicts: tuple[Verdict, ...]
@@ -31,24 +28,27 @@ class Evaluation:
 
 
 def evaluate(plan: Plan, facts: PatientFacts, inference: Inference | None, terms: dict[str, Term]) -> tuple[Evaluation, ...]:
-    """One evaluation per order, in the order of the request; none when no order is in scope."""
+    """One evaluation per order and dosage, in the order of the request; none when no order is in scope."""
     if not facts.orders:
         return ()
     of_patient = _patient_answers(plan, facts, terms)
-    return tuple(_for_order(plan, facts, order, of_patient, inference, terms) for order in facts.orders)
+    return tuple(_for_order(plan, facts, one, of_patient, inference, terms) for order in facts.orders for one in order.dosages())
 
 
 def _patient_answers(plan: Plan, facts: PatientFacts, terms: dict[str, Term]) -> list[Answer]:
     """Clauses over a list whose term the chart does not hold share one answer; only the others are asked one by one."""
     answers = [FLAT_NO] * len(plan.clauses)
-    defaults = {name: listed(name, (), facts) for name in _INDEXED}
+    for name, by_term in plan.of_list.items():
+        absent, held = listed(name, (), facts), getattr(facts, name)
+        if absent is not FLAT_NO:
+            for members in by_term.values():
+                for number in members:
+                    answers[number] = absent
+        for term in by_term.keys() & held.keys():
+            for number in by_term[term]:
+                answers[number] = clauses.of_patient(plan.clauses[number], facts, terms)
     for number in plan.of_patient:
-        clause = plan.clauses[number]
-        name = VERBS[clause.verb].reads
-        if name in defaults and isinstance(clause.head, str) and clause.head not in getattr(facts, _INDEXED[name]):
-            answers[number] = defaults[name]
-        else:
-            answers[number] = clauses.of_patient(clause, facts, terms)
+        answers[number] = clauses.of_patient(plan.clauses[number], facts, terms)
     return answers
 
 
@@ -59,14 +59,31 @@ def _for_order(plan: Plan, facts: PatientFacts, order: Order, of_patient: list[A
     for number in plan.of_order + (plan.measuring if order.ahead else ()):
         answers[number] = clauses.of_order(plan.clauses[number], order, facts, terms, memo)
     values = [answer.value for answer in answers]
-    checked = cross_check(inference, reference(plan, values), values)
-    verdicts = tuple(decide(ready, plan, answers, values, checked.values, checked.disagreeing, facts.hook) for ready in plan.rules)
+    expected, judged = reference(plan, values)
+    checked = cross_check(inference, expected, values)
+    verdicts = tuple(_verdict(plan, index, judged.get(index), values, answers, checked, facts.hook) for index in range(len(plan.rules)))
     return Evaluation(order, verdicts, tuple(answers), checked.state, checked.event)
 
 
-def reference(plan: Plan, values: Sequence[int]) -> list[int]:
-    """The value of every conclusion by plain evaluation; those that cannot hold without a clause that is a no are skipped."""
+def reference(plan: Plan, values: Sequence[int]) -> tuple[list[int], dict[int, Judged]]:
+    """The value of every conclusion by plain evaluation, and the rules that are not asleep, by their place in the plan."""
     found = [NO] * len(plan.conclusions)
-    for number in plan.candidates(values):
-        found[number] = value(plan.conclusions[number][1], values)
-    return found
+    judged = {}
+    for index in plan.awake(values):
+        ready = plan.rules[index]
+        judged[index] = one = judge(ready, plan, values)
+        found[ready.span.start:ready.span.stop] = one.conclusions
+    return found, judged
+
+
+def _verdict(plan: Plan, index: int, judged: Judged | None, values: Sequence[int], answers: Sequence[Answer], checked: Checked,
+             hook: str) -> Verdict:
+    ready = plan.rules[index]
+    if hook not in ready.rule.hooks:
+        return Verdict(ready.rule, NOT_APPLICABLE)
+    if not checked.disagreeing.isdisjoint(ready.span):
+        disputed = outline(ready, plan.number, values, dict(enumerate(checked.values)), disputed=True)
+        return verdict(ready.rule, disputed, plan.clauses, answers)
+    if judged is None:
+        return Verdict(ready.rule, NOT_APPLICABLE if value(ready.applies, values) == NO else NOT_MET)
+    return verdict(ready.rule, judged.outline, plan.clauses, answers)

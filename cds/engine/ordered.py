@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from cds.engine.answers import FLAT_NO, Answer, Because, Missing
@@ -17,10 +17,31 @@ from cds.rulefile.rule import Clause, Comparison
 WEIGHT = "body-weight"
 _Amount = tuple[Fraction, Callable[[], str]] | Missing
 _Amounts = list[_Amount]
-Memo = dict[object, _Amounts]
+
+
+@dataclass(frozen=True, slots=True)
+class _Worked:
+    """The amounts of one kind that an order states or that follow from it, and what kept others from being worked out."""
+
+    amounts: tuple[tuple[Fraction, Callable[[], str]], ...]
+    missing: tuple[Missing, ...]
+    least: Fraction | None
+    greatest: Fraction | None
+    said: dict[int, Because] = field(default_factory=dict)
+
+    def because(self, place: int, order: Order, unit: str, scale: Fraction) -> Because:
+        """What an amount says, worded once for all clauses."""
+        if place not in self.said:
+            value, how = self.amounts[place]
+            self.said[place] = Because(order.ref, how() if value == _AT_ONCE else f"{how()} = {decimal(value * scale)} {unit}")
+        return self.said[place]
+
+
+Memo = dict[object, _Worked]
 """Amounts of one order that were already worked out."""
 _WEIGHT_WITHIN = quantity("90 days")
 _INJECTED = ("intravenous", "intramuscular", "subcutaneous")
+_ONE, _MINUTES = Fraction(1), Fraction(60)
 _AT_ONCE = Fraction(10**9)  # the rate of a push: above every limit
 
 
@@ -62,11 +83,11 @@ def order_dose(clause: Clause, order: Order, facts: PatientFacts, memo: Memo) ->
 
 
 def _remembered(unit: str, amounts: Callable[[Dose, Order, PatientFacts, Clause], _Amounts], clause: Clause, order: Order,
-                facts: PatientFacts, memo: Memo) -> _Amounts:
+                facts: PatientFacts, memo: Memo) -> _Worked:
     """The amounts of an order, worked out once for all clauses that compare them."""
     key = (unit, id(clause.word("weight_within")))
     if key not in memo:
-        memo[key] = [one for dose in order.doses for one in amounts(dose, order, facts, clause)]
+        memo[key] = _worked([one for dose in order.doses for one in amounts(dose, order, facts, clause)])
     return memo[key]
 
 
@@ -78,12 +99,13 @@ def order_rate(clause: Clause, order: Order, facts: PatientFacts, memo: Memo) ->
     return _compare(clause, wanted, _remembered(unit, amounts, clause, order, facts, memo), order, unit)
 
 
-def order_duration(clause: Clause, order: Order) -> Answer:
+def order_duration(clause: Clause, order: Order, memo: Memo) -> Answer:
     """The infusion time compares as asked; a bolus or push takes no time."""
     wanted = clause.head
     assert isinstance(wanted, Comparison)
-    amounts = [_duration(dose, order) for dose in order.doses]
-    answer = _compare(clause, wanted, amounts, order, "min", Fraction(60))
+    if "min" not in memo:
+        memo["min"] = _worked([_duration(dose, order) for dose in order.doses])
+    answer = _compare(clause, wanted, memo["min"], order, "min", _MINUTES)
     return FLAT_NO if answer.value == UNKNOWN and clause.word("if_absent") == "no" else answer
 
 
@@ -101,17 +123,28 @@ def order_strength(clause: Clause, order: Order) -> Answer:
 
 
 
-def _compare(clause: Clause, wanted: Comparison, amounts: list[_Amount], order: Order, unit: str, scale: Fraction = Fraction(1)) -> Answer:
-    slack = clause.word("by_more_than")
-    limit = wanted.amount.value * (1 + slack.value / 100) if isinstance(slack, Quantity) else wanted.amount.value
-    hits = [one for one in amounts if type(one) is tuple and holds(one[0], wanted.how, limit)]
-    if hits:
-        return Answer(YES, tuple(Because(order.ref, how() if value == _AT_ONCE else f"{how()} = {decimal(value * scale)} {unit}")
-                                 for value, how in hits))
-    missing = [one for one in amounts if type(one) is not tuple]
-    if not amounts:
-        missing = [Missing("dose of the order" if unit.startswith("mg") else "infusion time of the order", "not stated")]
-    return Answer(UNKNOWN, (), tuple(dict.fromkeys(missing))) if missing else FLAT_NO
+def _compare(clause: Clause, wanted: Comparison, worked_out: _Worked, order: Order, unit: str, scale: Fraction = _ONE) -> Answer:
+    limit = _limit(wanted.amount, clause.word("by_more_than"))
+    furthest = worked_out.greatest if wanted.how in ("above", "at least") else worked_out.least
+    if furthest is not None and holds(furthest, wanted.how, limit):
+        return Answer(YES, tuple(worked_out.because(place, order, unit, scale) for place, (value, _) in enumerate(worked_out.amounts)
+                                 if holds(value, wanted.how, limit)))
+    if worked_out.missing:
+        return Answer(UNKNOWN, (), worked_out.missing)
+    if furthest is None:
+        return Answer(UNKNOWN, (), (Missing("dose of the order" if unit.startswith("mg") else "infusion time of the order", "not stated"),))
+    return FLAT_NO
+
+
+def _limit(amount: Quantity, slack: object) -> Fraction:
+    return amount.value * (1 + slack.value / 100) if isinstance(slack, Quantity) else amount.value
+
+
+def _worked(found: _Amounts) -> _Worked:
+    amounts = tuple(one for one in found if type(one) is tuple)
+    values = [one[0] for one in amounts]
+    return _Worked(amounts, tuple(dict.fromkeys(one for one in found if type(one) is not tuple)),
+                   min(values, default=None), max(values, default=None))
 
 
 def _masses(dose: Dose, order: Order, facts: PatientFacts, clause: Clause) -> _Amounts:

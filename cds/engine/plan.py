@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+import typing
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from operator import itemgetter
 
 from cds.engine.clauses import is_about_order, is_measuring
+from cds.engine import formula as logic
 from cds.engine.formula import All, Any, Formula, Literal, negate
 from cds.facts.model import Wanted
 from cds.rulefile.language import VERBS
 from cds.rulefile.rule import Ask, Clause, Exempt, Question, Rule
+
+INDEXED = ("medications", "conditions", "allergies")
+"""Lists of the facts that are indexed by term."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,24 +28,30 @@ class LevelPlan:
 
 @dataclass(frozen=True, slots=True)
 class RulePlan:
-    """One rule: when it applies, and each level from the first down; the last is the rule itself."""
+    """One rule: when it applies, and each level from the first down; the last is the rule itself.
+
+    `span` holds its conclusions, `clauses` all it reads; `memo` keeps what was judged before, by the answers to its own clauses.
+    """
 
     rule: Rule
     applies: Formula
     met_conclusion: int
     levels: tuple[LevelPlan, ...]
-
-    @property
-    def conclusions(self) -> frozenset[int]:
-        """Every conclusion the rule rests on."""
-        return frozenset((self.met_conclusion, *(one for level in self.levels for one in level.conclusions)))
+    span: range
+    clauses: tuple[int, ...]
+    own_answers: Callable[[Sequence[int]], object]
+    memo: dict[object, typing.Any] = field(default_factory=dict, compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything an evaluation needs; `conclusions` is what both evaluators must agree on, `wanted` the terms read from charts."""
+    """Everything an evaluation needs; `conclusions` is what both evaluators must agree on, `wanted` the terms read from charts.
+
+    `of_list` holds the clauses over one term of a list, by list and term; `of_patient` all others that do not read the order.
+    """
 
     clauses: tuple[Clause, ...]
+    of_list: dict[str, dict[str, tuple[int, ...]]]
     of_patient: tuple[int, ...]
     of_order: tuple[int, ...]
     measuring: tuple[int, ...]
@@ -50,13 +62,9 @@ class Plan:
     wanted: Wanted
     woken_by: tuple[tuple[int, ...], ...]
 
-    def candidates(self, values: Sequence[int]) -> set[int]:
-        """The conclusions that can be more than a no, given which clauses are."""
-        found = set(self.always)
-        for clause, answer in enumerate(values):
-            if answer:
-                found.update(self.woken_by[clause])
-        return found
+    def awake(self, values: Sequence[int]) -> set[int]:
+        """The rules of which a conclusion can be more than a no, given which clauses are."""
+        return self.always.union(*(self.woken_by[clause] for clause, answer in enumerate(values) if answer))
 
 
 def plan(rules: Iterable[Rule]) -> Plan:
@@ -64,7 +72,7 @@ def plan(rules: Iterable[Rule]) -> Plan:
     number: dict[Clause, int] = {}
     conclusions: list[tuple[str, Formula]] = []
     planned = [_rule(rule, number, conclusions) for rule in rules]
-    support = [_support(found) for _, found in conclusions]
+    support = [_support(Any(tuple(conclusions[index][1] for index in ready.span))) for ready in planned]
     return replace(asking(number), rules=tuple(planned), conclusions=tuple(conclusions),
                    always=frozenset(i for i, found in enumerate(support) if found is None),
                    woken_by=tuple(tuple(i for i, found in enumerate(support) if found and clause in found) for clause in range(len(number))))
@@ -73,10 +81,23 @@ def plan(rules: Iterable[Rule]) -> Plan:
 def asking(number: dict[Clause, int]) -> Plan:
     """A plan without rules, which only answers these clauses."""
     clauses = tuple(number)
-    return Plan(clauses, tuple(i for i, one in enumerate(clauses) if not is_about_order(one)),
+    of_list = _of_list(clauses)
+    placed = {i for by_term in of_list.values() for members in by_term.values() for i in members}
+    return Plan(clauses, of_list, tuple(i for i, one in enumerate(clauses) if not is_about_order(one) and i not in placed),
                 tuple(i for i, one in enumerate(clauses) if is_about_order(one)),
                 tuple(i for i, one in enumerate(clauses) if is_measuring(one)), (), (), number, frozenset(), _wanted(clauses),
                 ((),) * len(clauses))
+
+
+def _of_list(clauses: Sequence[Clause]) -> dict[str, dict[str, tuple[int, ...]]]:
+    """Clauses over one term of a list that is indexed by term: all of them are a no where the chart holds no such entry."""
+    found: dict[str, dict[str, tuple[int, ...]]] = {}
+    for number, clause in enumerate(clauses):
+        name = VERBS[clause.verb].reads
+        if name in INDEXED and isinstance(clause.head, str):
+            by_term = found.setdefault(name, {})
+            by_term[clause.head] = (*by_term.get(clause.head, ()), number)
+    return found
 
 
 def _wanted(clauses: Sequence[Clause]) -> Wanted:
@@ -96,6 +117,8 @@ def _support(found: Formula) -> frozenset[int] | None:
 
 
 def _rule(rule: Rule, number: dict[Clause, int], conclusions: list[tuple[str, Formula]]) -> RulePlan:
+    start = len(conclusions)
+
     def conclude(name: str, question: Question) -> int:
         conclusions.append((name, formula(question, number)))
         return len(conclusions) - 1
@@ -112,7 +135,9 @@ def _rule(rule: Rule, number: dict[Clause, int], conclusions: list[tuple[str, Fo
             levels.append(LevelPlan((base,), (question,)))
         else:
             levels.append(LevelPlan((conclude(f"{rule.id}, level {place}", level.when), base), (level.when,)))
-    return RulePlan(rule, formula(rule.applies_when, number), met, tuple(levels))
+    applies, span = formula(rule.applies_when, number), range(start, len(conclusions))
+    read = tuple(sorted({clause for found in (applies, *(conclusions[index][1] for index in span)) for clause in logic.clauses(found)}))
+    return RulePlan(rule, applies, met, tuple(levels), span, read, itemgetter(*read))
 
 
 def formula(question: Question, number: dict[Clause, int]) -> Formula:

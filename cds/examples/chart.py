@@ -103,7 +103,8 @@ def _ordering(line: Node, head: Node, draft: _Draft) -> None:
     planned = line.get("planned")
     start = _instant(planned, NOW + _amount(planned, planned.text.removeprefix("in "), "time")) if planned else None
     strength, reason = line.get("strength"), line.get("for")
-    reasons = ({name: "code" for name in draft.recogniser.including(_term(reason, CONDITION, draft))},) if reason else ()
+    stated = (reason.items or [reason]) if reason else []
+    reasons = tuple({name: "code" for name in draft.recogniser.including(_term(one, CONDITION, draft))} for one in stated)
     dose = _dose(line)
     draft.orders.append(Order(
         f"{_ref(line)}", head.text, head.text, found, _choice(line, "by_route", ROUTES), (dose,) if dose else (),

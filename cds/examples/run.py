@@ -12,7 +12,9 @@ from cds.engine.evaluate import Evaluation, evaluate
 from cds.engine.plan import Plan, plan
 from cds.examples import chart
 from cds.facts.model import PatientFacts
+from cds.quantities import Quantity
 from cds.rulebook import Rulebook
+from cds.rulefile.check import Known, build
 from cds.rulefile.problems import Problem, RulesRefused
 from cds.rulefile.rule import Example, Level, Rule
 
@@ -57,14 +59,26 @@ def passes(example: Example, answer: str, show: str, level: Level | None) -> boo
 def run(rules: Iterable[Rule], book: Rulebook, problems: list[Problem], use_engine: bool = True) -> Iterator[Outcome]:
     """Every example of some rules, each evaluated with its rule alone."""
     for rule in rules:
-        compiled = plan((rule,))
-        inference = _inference(compiled) if use_engine else None
+        made: dict[tuple[tuple[str, Quantity], ...], tuple[Plan, Inference | None]] = {}
         for example in rule.examples:
+            if example.settings not in made:
+                compiled = plan((at_settings(rule, example.settings, book),))
+                made[example.settings] = compiled, _inference(compiled) if use_engine else None
             facts = chart.facts(example, book.recogniser, book.terms, book.book.scope, problems)
             if facts is not None:
-                yield outcome(rule, example, facts, compiled, inference, book)
-        if inference is not None:
-            inference.close()
+                yield outcome(rule, example, facts, *made[example.settings], book)
+        for _, inference in made.values():
+            if inference is not None:
+                inference.close()
+
+
+def at_settings(rule: Rule, settings: tuple[tuple[str, Quantity], ...], book: Rulebook) -> Rule:
+    """The rule with the values a site has set."""
+    if not settings:
+        return rule
+    known = Known({name: term.kind for name, term in book.terms.items()}, frozenset(book.sources), frozenset(book.reasons))
+    amounts = {name: one.amount for name, one in rule.settings.items()} | dict(settings)
+    return build(rule.node, known, [], set(), amounts) or rule
 
 
 def _inference(compiled: Plan) -> Inference | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, tzinfo
 from fractions import Fraction
 from typing import Any
@@ -14,6 +14,7 @@ LISTS = {"medications": "medication list", "conditions": "problem list", "observ
          "allergies": "allergy list", "patient": "patient record", "procedures": "procedure list",
          "adverse-events": "adverse event reports"}
 
+MOST_DOSAGES = 16
 DOSED_FOR = "weight-of-earlier-order"
 """Under this name stands, among the measurements, the body weight an earlier order says it was dosed for."""
 CURRENT, POSSIBLE, ON_HOLD, ENDED, ORDERED = "current", "possibly current", "on hold", "ended", "ordered now"
@@ -148,6 +149,11 @@ class Dose:
     text: str = ""
     unreadable: str = ""
 
+    @property
+    def states_amount(self) -> bool:
+        """Whether it says how much, readable or not, and not only how long."""
+        return bool(self.unreadable) or any(one is not None for one in (self.mass, self.per_kg, self.volume, self.rate, self.rate_per_kg, self.flow))
+
 
 @dataclass(frozen=True, slots=True)
 class Order:
@@ -171,6 +177,16 @@ class Order:
     ahead: bool = False
     unclear: str = ""
     draft: bool = True
+
+    def dosages(self) -> tuple[Order, ...]:
+        """The order once for each dose it states, so that the dose of one dosage never meets the infusion time of another."""
+        stated = [one for one in dict.fromkeys(self.doses) if one.states_amount]
+        if len(stated) < 2:
+            return (self,)
+        if len(stated) > MOST_DOSAGES:
+            return (replace(self, unclear=f"it states {len(stated)} different doses; at most {MOST_DOSAGES} are judged"),)
+        beside = tuple(one for one in self.doses if not one.states_amount)
+        return tuple(replace(self, doses=(one, *beside)) for one in stated)
 
     @property
     def what(self) -> str:

@@ -247,6 +247,27 @@ def _soft_evidence(rule: Rule) -> Iterator[Break]:
                         _with_level(rule, place, keeps=False, when=when), (level.when or rule.met_when,))
 
 
+def settings_beside(rule: Rule, one: Break) -> set[str]:
+    """The settings named by the clauses a break touches, and by those that stand with them in a group or an exception."""
+    nodes = {id(question.node) for question in one.about}
+    found = {_setting_of(ask.node.mapping[word]) for question in one.about for ask in asks(question) for word, _ in _operands(ask.clause)}
+    for _, question, _ in _parts(rule):
+        for around in _around(question, nodes)[1:3]:
+            found |= {_setting_of(ask.node.mapping[word]) for ask in asks(around) for word, _ in _operands(ask.clause)}
+    return found - {""}
+
+
+def _around(question: Question, nodes: set[int]) -> list[Question]:
+    """A question with one of these nodes, and the questions it stands in, from the inside out."""
+    if id(question.node) in nodes:
+        return [question]
+    for inner in (*(exempt.question for exempt in question.unless), *(question.parts if isinstance(question, Group) else ())):
+        found = _around(inner, nodes)
+        if found:
+            return [*found, question]
+    return []
+
+
 def written(question: Question) -> str:
     """A question on one line in the words of its file; of a group what its clauses are about, in alphabetical order."""
     if isinstance(question, Ask):

@@ -61,6 +61,8 @@ def build(node: Node, known: Known, problems: list[Problem], used_terms: set[str
     _references(node, known, problems)
     _review(node, problems)
     _impossible_days(node, problems)
+    for entry in node.mapping["examples"].items:
+        _set_by_a_site(entry, own, problems)
     if any(p.level == "error" for p in problems[before:]) or applies is None or met is None:
         return None
     text = {key: child.text for key, child in node.mapping.items()}
@@ -227,10 +229,28 @@ def _if_unknown(node: Node, reader: Reader) -> Message | NotChecked | None:
     return _message(node, reader)
 
 
+def _set_by_a_site(example: Node, own: Mapping[str, Setting], problems: list[Problem]) -> None:
+    for name, value in (example.get("settings") or Node({}, example.place)).mapping.items():
+        setting = own.get(name)
+        if setting is None:
+            problems.append(Problem(example.mapping["settings"].key_place(name), "unknown-setting", f"`{name}` is not a setting of this rule",
+                                    did_you_mean(name, own, "Name a setting of this rule.")))
+            continue
+        try:
+            amount = quantity(value.text)
+        except ValueError as error:
+            problems.append(Problem(value.place, "bad-amount", str(error), "Write a number, a blank and a unit, for example `3 days`."))
+            continue
+        if amount.dimension != setting.amount.dimension or not setting.lowest.value <= amount.value <= setting.highest.value:
+            problems.append(Problem(value.place, "setting-outside-range", f"a site may not set `{name}` to {value.text}",
+                                    f"Write an amount from {setting.lowest} to {setting.highest}."))
+
+
 def _example(node: Node) -> Example:
     expect = node.mapping["expect"].text
     answer, _, show = expect.partition(" ") if expect.startswith("met") else (expect, "", "")
     lines = tuple(node.mapping["chart"].items)
     hook = next((line.mapping["at"].text for line in lines if "at" in line.mapping), "order-sign")
     card = node.get("card")
-    return Example(node.mapping["name"].text, hook, lines, answer, show or None, node, card.text if card else "")
+    return Example(node.mapping["name"].text, hook, lines, answer, show or None, node, card.text if card else "",
+                   tuple((name, quantity(value.text)) for name, value in (node.get("settings") or Node({}, node.place)).mapping.items()))

@@ -134,7 +134,8 @@ class Citation:
 class Example:
     """One worked case of a rule: the chart lines and the expected answer and, where there are several, level.
 
-    `card` holds words that the summary of the card has; empty where any card of that level will do.
+    `card` holds words that the summary of the card has; empty where any card of that level will do.  `settings` are
+    values a site has set.
     """
 
     name: str
@@ -144,6 +145,7 @@ class Example:
     show: str | None
     node: Node
     card: str = ""
+    settings: tuple[tuple[str, Quantity], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

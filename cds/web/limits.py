@@ -16,9 +16,7 @@ _JSON = ("application/json", "application/fhir+json", "text/json")
 async def body(headers: Iterable[tuple[bytes, bytes]], receive: Callable[[], Awaitable[Any]], most: int) -> bytes:
     """The request body; RequestRefused with 415, 413 or 408 where it is not JSON, too large or too slow."""
     named = dict(headers)
-    kind = named.get(b"content-type", b"application/json").decode("latin-1").split(";", 1)[0].strip().lower()
-    if kind not in _JSON and not kind.endswith("+json"):
-        raise RequestRefused("Content-Type", f"`{kind[:60]}` is not JSON; send application/json", "not-supported", 415)
+    _refuse_other_than_json(named.get(b"content-type", b"application/json"))
     length = named.get(b"content-length", b"")
     if length.isdigit() and int(length) > most:
         raise RequestRefused("$", f"the body has {int(length)} bytes; at most {most} are accepted", "too-long", 413)
@@ -31,6 +29,13 @@ async def body(headers: Iterable[tuple[bytes, bytes]], receive: Callable[[], Awa
         raise RequestRefused("$", f"the body did not arrive within {BODY_SECONDS:.0f} seconds", "timeout", 408) from None
     finally:
         timer.stop()
+
+
+def _refuse_other_than_json(sent: bytes) -> None:
+    if sent != b"application/json":
+        kind = sent.decode("latin-1").split(";", 1)[0].strip().lower()
+        if kind not in _JSON and not kind.endswith("+json"):
+            raise RequestRefused("Content-Type", f"`{kind[:60]}` is not JSON; send application/json", "not-supported", 415)
 
 
 async def _read(receive: Callable[[], Awaitable[Any]], most: int) -> bytes:

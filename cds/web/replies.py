@@ -11,6 +11,7 @@ from cds.hooks.request import RequestRefused
 
 JSON = "application/json"
 HEADERS = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
+_ALWAYS = [(name.lower().encode(), value.encode()) for name, value in {"Content-Type": JSON, **HEADERS}.items()]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +24,8 @@ class Reply:
 
     def raw_headers(self) -> list[tuple[bytes, bytes]]:
         """All headers as ASGI wants them."""
-        shown = {"Content-Type": JSON, **HEADERS, **self.headers, "Content-Length": str(len(self.body))}
-        return [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in shown.items()]
+        more = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in self.headers.items()]
+        return [*_ALWAYS, *more, (b"content-length", b"%d" % len(self.body))]
 
 
 def reply(content: Any, status: int = 200, headers: dict[str, str] | None = None) -> Reply:
