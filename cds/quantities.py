@@ -38,6 +38,10 @@ UNITS: dict[str, dict[str, Fraction]] = {
     "share": {"%": _ONE, "percent": _ONE},
     "frequency": {"/min": _ONE, "{beats}/min": _ONE, "beats/min": _ONE, "bpm": _ONE, "{Beats}/min": _ONE},
     "activity": {"IU/L": _ONE, "[IU]/L": _ONE, "[iU]/L": _ONE, "mIU/mL": _ONE, "m[IU]/mL": _ONE, "U/L": _ONE, "mU/mL": _ONE, "IU/mL": _F(1000), "[IU]/mL": _F(1000)},
+    "length": {"cm": _ONE, "m": _F(100), "[in_i]": _F(254, 100), "in": _F(254, 100), "inches": _F(254, 100), "[ft_i]": _F(3048, 100),
+               "ft": _F(3048, 100)},
+    "body mass index": {"kg/m2": _ONE, "kg/m^2": _ONE, "kg/m²": _ONE, "kg/(m2)": _ONE},
+    "factor": {"times": _ONE},
     "count": {"classes": _ONE, "class": _ONE, "drugs": _ONE, "trials": _ONE, "infusions": _ONE},
 }
 _NUMBER = re.compile(r"(?P<number>[0-9]{1,12}(\.[0-9]{1,9})?)\s*(?P<unit>\S.*)")

@@ -202,7 +202,8 @@ def asked(hook: str = "order-sign", orders: list[Document] | None = None, statem
     vitals = [*pressure(120, 80), measured("29463-7", 80, "kg", "w-1", "2026-06-20")] if observations is None else observations
     prefetch = {"patient": {"resourceType": "Patient", "id": patient, "birthDate": "1980-01-01", "gender": "male"},
                 "conditions": bundle(*conditions), "medicationstatements": bundle(*statements),
-                "medicationrequests": bundle(*medicationrequests), "observations": bundle(*vitals)}
+                "medicationrequests": bundle(*medicationrequests), "observations": bundle(*vitals),
+                "allergies": bundle({"resourceType": "AllergyIntolerance", "id": "a-1", "code": {"text": "No known allergies"}})}
     return {"hook": hook, "hookInstance": "test", "context": context, "prefetch": prefetch, **more}
 
 

@@ -28,7 +28,7 @@ CLOCK = re.compile(r"(datetime\.(datetime\.)?(now|utcnow|today)|datetime\.date\.
 CHANCE = re.compile(r"(random|secrets|uuid|numpy\.random|os\.urandom)(\.|$)")
 VAGUE = {"util", "utils", "helper", "helpers", "manager", "managers", "base", "common", "misc", "lib", "tools", "stuff"}
 IDENTIFIERS = {  # hosts of names that stand in data and are never called
-    "cds": {"hl7.org", "terminology.hl7.org", "loinc.org", "snomed.info", "www.nlm.nih.gov", "json-schema.org",
+    "cds": {"hl7.org", "terminology.hl7.org", "loinc.org", "snomed.info", "www.nlm.nih.gov", "fdasis.nlm.nih.gov", "json-schema.org",
             "ketamine-cds.org"},
     "rules": {"loinc.org"}}
 TEXT = (".py", ".yaml", ".csv", ".json", ".toml", ".md", ".txt", "")

@@ -123,7 +123,7 @@ LISTED = [(TAKING, "medications"), (CLASSES, "medications"), (HAS, "conditions")
 @pytest.mark.parametrize("asked, name", LISTED)
 def test_an_empty_list_is_a_no_where_it_was_read_and_unknown_where_it_was_not(asked, name):
     assert answer(asked, chart()) == "not met"
-    assert [answer(asked, chart(unread=other)) for other in LISTS if other != name] == ["not met"] * 4
+    assert [answer(asked, chart(unread=other)) for other in LISTS if other != name] == ["not met"] * (len(LISTS) - 1)
     found = verdict(rule(asked), chart(unread=name))
     assert (found.answer, [str(one) for one in found.missing]) == ("unknown", [f"{LISTS[name]}: sent as null"])
 

@@ -62,7 +62,8 @@ def lists_of(node: Any) -> set[str]:
         return set()
     reads = {"taking": ("medicationstatements", "medicationrequests"), "has": ("conditions",), "measured": ("observations",), "age": ("patient",)}
     reads |= {"taking_classes": reads["taking"], "has_had": reads["has"], "not_measured": reads["measured"], "weight_within": reads["measured"],
-              "sex": reads["age"], "allergic_to": ("allergies",), "had_procedure": ("procedures",)}
+              "sex": reads["age"], "allergic_to": ("allergies",), "had_procedure": ("procedures",),
+              "had_adverse_event": ("adverseevents",), "changed": reads["measured"], "two_values_of": reads["measured"]}
     return {key for word in node for key in reads.get(word, ())} | set().union(*map(lists_of, node.values()))
 
 
@@ -82,7 +83,7 @@ def test_prefetch_templates_are_reads_and_searches_that_every_server_knows(servi
             names = [part.partition("=")[0] for part in query.split("&") if part]
             assert set(re.findall(r"{{(.*?)}}", template)) == {"context.patientId"} and "//" not in template.replace(LOINC, "")
             assert kind == "Patient/{{context.patientId}}" if key == "patient" else kind.lower() + "s" == key.replace("allergies", "allergyintolerances")
-            assert len(names) == len(set(names)) and set(names) <= {"patient", "code", "_sort", "_count"}
+            assert len(names) == len(set(names)) and set(names) <= {"subject" if key == "adverseevents" else "patient", "code", "_sort", "_count"}
 
 
 # ---- the services

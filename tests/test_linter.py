@@ -30,7 +30,7 @@ def emitted() -> set[str]:
     found = set()
     for path in (HOME.parent / "cds").rglob("*.py"):
         for call in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if isinstance(call, ast.Call) and ast.unparse(call.func) in ("Problem", "_Slip", "reader.problem"):
+            if isinstance(call, ast.Call) and ast.unparse(call.func) in ("Problem", "_Slip", "Slip", "reader.problem"):
                 name = call.args[1]
                 choices = [name.body, name.orelse] if isinstance(name, ast.IfExp) else [name]
                 found |= {one.value for one in choices if isinstance(one, ast.Constant)}

@@ -22,7 +22,7 @@ from cds.facts.model import ListState
     ({"resourceType": "Bundle", "entry": [{}]}, "1 entry could not be read")])
 def test_a_list_is_read_only_where_all_of_it_arrived_and_else_says_why(sent, reason):
     found = facts(**({} if sent is ... else {"conditions": sent}))
-    assert found.lists["conditions"] == ListState(not reason, reason)
+    assert found.lists["conditions"] == ListState(not reason, reason, asked=sent is not ...)
 
 
 @pytest.mark.parametrize("statements, requests, read", [

@@ -53,7 +53,8 @@ def cards(outcome: Outcome) -> list[dict]:
 
 def test_the_shipped_rulebook_has_these_rules():
     assert [rule.id for rule in BOOK.rules] == [
-        "blood-pressure", "dose-and-rate", "effect-weakening-drugs", "pregnancy", "pressor-drugs", "psychosis", "sedation", "theophylline"]
+        "allergy-or-earlier-reaction", "aneurysm-or-dissection", "blood-pressure", "dose-and-rate", "effect-weakening-drugs",
+        "intracranial-bleeding", "pregnancy", "pressor-drugs", "psychosis", "sedation", "theophylline", "weight"]
 
 
 @every_rule

@@ -73,6 +73,8 @@ def unread(name: str, facts: PatientFacts) -> list[Missing]:
     missing = []
     if state is None or not state.read:
         missing.append(Missing(LISTS[name], state.reason if state else "not sent by the EHR", unreadable=True))
+    elif state.open:
+        missing.append(Missing(LISTS[name], state.open))
     if name == "medications" and facts.unclassified:
         count = len(facts.unclassified)
         what = "1 medication" if count == 1 else f"{count} medications"

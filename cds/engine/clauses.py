@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from cds.engine import listed, measured, ordered, results
+from cds.engine import changes, listed, measured, ordered, reactions, results
 from cds.engine.answers import FLAT_NO, FLAT_YES, Answer, Missing
 from cds.engine.formula import NO, UNKNOWN
 from cds.facts.model import Order, PatientFacts
@@ -20,7 +20,11 @@ _PATIENT: dict[str, Callable[[Clause, PatientFacts, Terms], Answer]] = {
     "taking_classes": lambda clause, facts, terms: listed.taking_classes(clause, facts),
     "has": lambda clause, facts, terms: listed.has(clause, facts),
     "has_had": lambda clause, facts, terms: listed.has_had(clause, facts),
-    "allergic_to": lambda clause, facts, terms: listed.allergic_to(clause, facts),
+    "allergic_to": lambda clause, facts, terms: reactions.allergic_to(clause, facts),
+    "had_procedure": lambda clause, facts, terms: reactions.had_procedure(clause, facts),
+    "had_adverse_event": lambda clause, facts, terms: reactions.had_adverse_event(clause, facts),
+    "changed": lambda clause, facts, terms: changes.changed(clause, facts),
+    "two_values_of": lambda clause, facts, terms: changes.two_values_of(clause, facts),
     "measured": lambda clause, facts, terms: (results.result if isinstance(clause.word("is"), str) else measured.measured)(clause, facts, terms),
     "not_measured": measured.not_measured,
     "age": lambda clause, facts, terms: measured.age(clause, facts),

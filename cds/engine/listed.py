@@ -147,9 +147,3 @@ def _dated(term: str, one: Condition, window: Quantity, facts: PatientFacts) -> 
     if where is Within.PARTLY:
         return SOFT, (f"{one.name}: only known as {when.text}",), one.text
     return YES, (), one.text
-
-
-def allergic_to(clause: Clause, facts: PatientFacts) -> Answer:
-    """An allergy to a drug of a term; names count in full."""
-    return listed("allergies", (Hit(SOFT if one.doubts else YES, Because(one.ref, one.text, one.terms[clause.head]), one.doubts)
-                                for one in facts.allergies.get(clause.head, ())), facts)

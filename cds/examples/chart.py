@@ -7,37 +7,43 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta, timezone
 from fractions import Fraction
 
+from cds.examples import intolerances
+from cds.examples.lines import NOW
+from cds.examples.lines import Slip as _Slip
+from cds.examples.lines import ago as _ago
+from cds.examples.lines import amount as _amount
+from cds.examples.lines import choice as _choice
+from cds.examples.lines import instant as _instant
+from cds.examples.lines import medication as _medication
+from cds.examples.lines import quantity as _quantity
+from cds.examples.lines import ref as _ref
+from cds.examples.lines import term as _term
+from cds.facts.allergies import NOTHING_RECORDED
 from cds.facts.conditions import true_until
 from cds.facts.gather import by_term
+from cds.facts.model import (CURRENT, ENDED, LISTS, ON_HOLD, ORDERED, POSSIBLE, AdverseEvent, Allergy, Condition, Dose, ListState,
+                             Measurement, Medication, Order, PatientFacts, Procedure)
 from cds.facts.results import told
-from cds.facts.model import (CURRENT, ENDED, LISTS, ON_HOLD, ORDERED, POSSIBLE, Condition, Dose, ListState, Measurement, Medication, Order,
-                             PatientFacts)
 from cds.intervals import Moment
-from cds.quantities import Quantity, quantity
+from cds.quantities import quantity
 from cds.rulefile.language import HOOKS, RESULTS, ROUTES, SEXES
 from cds.rulefile.problems import Problem, did_you_mean
 from cds.rulefile.rule import Example
 from cds.rulefile.source import Node
-from cds.terms.model import CONDITION, ICD10, MEASUREMENT, MEDICATION, SNOMED, Recognised, Term
+from cds.terms.model import CONDITION, ICD10, MEASUREMENT, SNOMED, Recognised, Term
 from cds.terms.recognise import Recogniser
 
-NOW = datetime(2026, 6, 30, 10, 0, tzinfo=timezone.utc)
 _WORDS: dict[str, tuple[str, ...]] = {
     "ordering": ("by_route", "for", "dose", "over", "rate", "method", "strength", "diluted", "planned"),
     "taking": ("status", "matched", "daily_dose"), "took": ("stopped", "matched"),
     "has": ("began", "entered", "diagnosis", "matched", "code"), "had": ("began", "entered", "code"),
     "measured": ("was", "taken"), "age": (), "sex": (), "at": (), "unavailable": (), "unclassified": (),
+    **intolerances.WORDS,
 }
 _STATES = {"on hold": ON_HOLD, "unknown": POSSIBLE}
-
-
-class _Slip(Exception):
-    def __init__(self, node: Node, name: str, what: str, fix: str) -> None:
-        super().__init__(what)
-        self.problem = Problem(node.place, name, what, fix)
 
 
 @dataclass(slots=True)
@@ -51,9 +57,14 @@ class _Draft:
     medications: list[Medication] = field(default_factory=list)
     conditions: list[Condition] = field(default_factory=list)
     measurements: list[Measurement] = field(default_factory=list)
+    allergies: list[Allergy] = field(default_factory=list)
+    procedures: list[Procedure] = field(default_factory=list)
+    adverse_events: list[AdverseEvent] = field(default_factory=list)
     birth: Moment | None = None
     sex: str | None = None
     unread: dict[str, str] = field(default_factory=dict)
+    empty: set[str] = field(default_factory=set)
+    unsent: set[str] = field(default_factory=set)
     unclassified: list[str] = field(default_factory=list)
 
 
@@ -68,9 +79,11 @@ def facts(example: Example, recogniser: Recogniser, terms: dict[str, Term], scop
             problems.append(slip.problem)
     if len(problems) > before:
         return None
-    lists = {name: ListState(name not in draft.unread, draft.unread.get(name, "")) for name in LISTS}
+    lists = {name: ListState(name not in draft.unread, draft.unread.get(name, ""), open=NOTHING_RECORDED if name in draft.empty else "")
+             for name in LISTS} | {name: ListState(False, "not sent by the EHR", asked=False) for name in draft.unsent}
     return PatientFacts(example.hook, NOW, timezone.utc, tuple(draft.orders), by_term(draft.medications), by_term(draft.conditions),
-                        by_term(draft.measurements), {}, draft.birth, draft.sex, lists, (), tuple(draft.unclassified))
+                        by_term(draft.measurements), by_term(draft.allergies), draft.birth, draft.sex, lists, (), tuple(draft.unclassified),
+                        procedures=by_term(draft.procedures), adverse_events=by_term(draft.adverse_events))
 
 
 def _line(line: Node, draft: _Draft) -> None:
@@ -171,7 +184,7 @@ def _measured(line: Node, head: Node, draft: _Draft) -> None:
         draft.measurements.append(Measurement(_ref(line), draft.recogniser.including(name), Fraction(0), "result", _ago(taken),
                                               f"{name.replace('-', ' ')} {was.text}, {taken.text}", result))
         return
-    amount = _quantity(was, was.text, ("pressure", "weight", "share", "frequency"))
+    amount = _quantity(was, was.text, ("pressure", "weight", "share", "frequency", "length", "body mass index"))
     draft.measurements.append(Measurement(_ref(line), draft.recogniser.including(name), amount.value, amount.dimension, _ago(taken),
                                           f"{name.replace('-', ' ')} {amount}, {taken.text}"))
 
@@ -200,77 +213,9 @@ def _unclassified(line: Node, head: Node, draft: _Draft) -> None:
 _READERS: dict[str, Callable[[Node, Node, _Draft], None]] = {
     "ordering": _ordering, "taking": _taking, "took": _took, "has": _has, "had": lambda line, head, draft: _has(line, head, draft, False),
     "measured": _measured, "age": _age, "sex": _sex, "at": _at, "unavailable": _unavailable, "unclassified": _unclassified,
+    **intolerances.READERS,
 }
 assert _READERS.keys() == _WORDS.keys()
-
-
-def _medication(head: Node, draft: _Draft, line: Node) -> dict[str, str]:
-    """The terms of a medication term or of an ingredient by its name; `matched: name` makes the match one by name."""
-    how = "text" if line.get("matched") is not None else "code"
-    term = draft.terms.get(head.text)
-    if term is not None and term.kind == MEDICATION and head.text not in draft.recogniser.ingredient_names:
-        return {name: how for name in draft.recogniser.including(head.text)}
-    known = draft.recogniser.medication((), head.text)
-    if not known.ingredients:
-        names = [name for name, its in draft.terms.items() if its.kind == MEDICATION]
-        raise _Slip(head, "unknown-term", f"`{head.text}` is neither a medication term nor a drug of the tables",
-                    did_you_mean(head.text, names, "Use a term of rules/terms/, or an ingredient of ingredients.csv."))
-    return {name: how for name in known.terms}
-
-
-def _term(node: Node, kind: str, draft: _Draft) -> str:
-    term = draft.terms.get(node.text)
-    if term is None or term.kind != kind:
-        known = [name for name, its in draft.terms.items() if its.kind == kind]
-        raise _Slip(node, "unknown-term", f"`{node.text}` is not a {kind} term", did_you_mean(node.text, known, "Use a term of rules/terms/."))
-    return node.text
-
-
-def _choice(line: Node, word: str, choices: tuple[str, ...]) -> str:
-    node = line.get(word)
-    if node is None:
-        return ""
-    if node.text not in choices:
-        raise _Slip(node, "not-a-choice", f"`{word}` cannot be `{node.text}`", did_you_mean(node.text, choices, f"Use one of: {', '.join(choices)}."))
-    return node.text
-
-
-def _quantity(node: Node, text: str, dimensions: tuple[str, ...]) -> Quantity:
-    try:
-        found = quantity(text)
-    except ValueError as error:
-        raise _Slip(node, "bad-amount", str(error), "Write a number, a blank and a unit, for example `40 mg`.") from None
-    if found.dimension not in dimensions:
-        raise _Slip(node, "wrong-unit", f"`{text}` is a {found.dimension}", f"Use a unit of {' or '.join(dimensions)}.")
-    return found
-
-
-def _amount(node: Node, text: str, dimension: str) -> timedelta:
-    return timedelta(hours=float(_quantity(node, text, (dimension,)).value))
-
-
-def _ago(node: Node) -> Moment:
-    if not node.text.endswith(" ago"):
-        raise _Slip(node, "bad-amount", f"`{node.text}` is not a time before now", "Write for example `2 days ago`.")
-    amount = _quantity(node, node.text.removesuffix(" ago"), ("time",))
-    if amount.value > 8766 * 150:
-        raise _Slip(node, "bad-amount", f"`{node.text}` is longer ago than any chart reaches", "Write a shorter time.")
-    when = NOW - timedelta(hours=float(amount.value))
-    return _instant(node, when) if amount.unit.rstrip("s") in ("hour", "minute") else _whole_day(when)
-
-
-def _instant(node: Node | None, when: datetime) -> Moment:
-    return Moment(when, when, when.isoformat(), False)
-
-
-def _whole_day(when: datetime) -> Moment:
-    start = when.replace(hour=0, minute=0)
-    return Moment(start, start + timedelta(hours=23, minutes=59, seconds=59), start.date().isoformat(), True)
-
-
-def _ref(line: Node) -> str:
-    return f"line/{line.place.line}"
-
 
 
 WORDS = _WORDS

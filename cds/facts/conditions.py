@@ -21,11 +21,14 @@ _GONE = frozenset({"inactive", "resolved", "remission"})
 _ACTIVE = frozenset({"active", "recurrence", "relapse"})
 _REFUTED = frozenset({"refuted", "entered-in-error"})
 _UNSURE = frozenset({"provisional", "differential", "unconfirmed"})
+_OF_FAMILY = frozenset({"family", "family-history", "family history"})
 
 
 def conditions(chart: Chart, recogniser: Recogniser, zone: tzinfo, wanted: Wanted) -> Iterator[Condition | Mapping[str, Any]]:
     """Every condition of a wanted term; a raw resource comes back where nothing about it can be read."""
     for resource in chart.resources.get("Condition", ()):
+        if not read.codes(resource.get("category")).isdisjoint(_OF_FAMILY):
+            continue
         known = recogniser.condition(*read.concept(resource.get("code")))
         if known.terms:
             if wanted.terms.isdisjoint(known.terms):

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from cds.facts import orders
-from cds.facts.allergies import allergies
+from cds.facts.adverse_events import adverse_events
+from cds.facts.allergies import NOTHING_RECORDED, allergies, nothing_recorded, reactions_without_agent
 from cds.facts.conditions import conditions
 from cds.facts.measurements import measurements
 from cds.facts.medications import Asked, counts_at_all, medications
-from cds.facts.model import Allergy, Condition, ListState, Measurement, Medication, PatientFacts, Unreadable, Wanted
+from cds.facts.model import AdverseEvent, Allergy, Condition, ListState, Measurement, Medication, PatientFacts, Procedure, Unreadable, Wanted
+from cds.facts.procedures import procedures
+from cds.facts.weights import INDEX, body_mass_index, of_earlier_orders
 from cds.fhir import read
 from cds.fhir.bundles import NOT_SENT, Chart, Received
 from cds.hooks.request import HookRequest
@@ -19,7 +23,7 @@ from cds.intervals import moment
 from cds.terms.recognise import Recogniser
 
 TREATED_WITHIN = timedelta(days=365)
-_Fact = TypeVar("_Fact", Medication, Condition, Measurement, Allergy)
+_Fact = TypeVar("_Fact", Medication, Condition, Measurement, Allergy, Procedure, AdverseEvent)
 
 
 def gather(request: HookRequest, drafts: orders.Drafts, found: Chart, recogniser: Recogniser, asked: Asked, scope: str,
@@ -40,12 +44,16 @@ def gather(request: HookRequest, drafts: orders.Drafts, found: Chart, recogniser
     sensitive: list[Allergy] = []
     for one in allergies(found, recogniser):
         sensitive.append(one) if isinstance(one, Allergy) else unreadable.append(_unread("allergy", "allergies", one))
-    measured, implausible, unread = measurements(found, recogniser, asked.zone)
-    unreadable += [Unreadable(f"{said} could not be read", "observations") for said in unread]
-    unreadable += [Unreadable(f"{said} could not be used", "observations") for said in dict.fromkeys(one.text for one in implausible)]
+    problems += reactions_without_agent(found, recogniser, wanted)
+    done: list[Procedure] = []
+    for one in procedures(found, recogniser, asked.zone, wanted):
+        done.append(one) if isinstance(one, Procedure) else unreadable.append(_unread("procedure", "procedures", one))
+    measured, implausible = _measured(found, recogniser, asked, scope, unreadable)
     _left_out(found, drafts, unreadable)
     unreadable += drafts.conflicts
     lists = _lists(found, asked)
+    if request.hook == "order-sign" and lists["allergies"].read and nothing_recorded(found):
+        lists["allergies"] = replace(lists["allergies"], open=NOTHING_RECORDED)
     if "administrations" in lists:
         unreadable.append(Unreadable(lists["administrations"].reason, "administered drugs"))
     patient = next(iter(found.resources.get("Patient", ())), {})
@@ -55,7 +63,17 @@ def gather(request: HookRequest, drafts: orders.Drafts, found: Chart, recogniser
     return PatientFacts(
         request.hook, asked.now, asked.zone, tuple(ketamine), by_term(drugs), by_term(problems), by_term(measured), by_term(sensitive),
         moment(patient.get("birthDate"), asked.zone), _sex(patient), lists, tuple(unreadable), tuple(unclassified),
-        by_term(implausible))
+        by_term(implausible), by_term(done), by_term(adverse_events(found, recogniser)))
+
+
+def _measured(found: Chart, recogniser: Recogniser, asked: Asked, scope: str,
+              unreadable: list[Unreadable]) -> tuple[list[Measurement], list[Measurement]]:
+    """Usable measurements, with what can be worked out from them, and implausible ones; what could not be read is noted."""
+    measured, implausible, unread = measurements(found, recogniser, asked.zone)
+    unreadable += [Unreadable(f"{said} could not be read", "observations") for said in unread]
+    unreadable += [Unreadable(f"{said} could not be used", "observations") for said in dict.fromkeys(one.text for one in implausible)]
+    index = body_mass_index(measured, (INDEX,))
+    return [*measured, *([index] if index else []), *of_earlier_orders(found, recogniser, asked.zone, scope)], implausible
 
 
 def by_term(facts: Iterable[_Fact]) -> dict[str, tuple[_Fact, ...]]:
@@ -85,7 +103,7 @@ def _sex(patient: Mapping[str, Any]) -> str | None:
 
 def _lists(found: Chart, asked: Asked) -> dict[str, ListState]:
     received = found.received
-    states = {name: _state(received.get(key, NOT_SENT)) for name, key in (("conditions", "conditions"), ("allergies", "allergies"))}
+    states = {name: _state(received.get(name.replace("-", ""), NOT_SENT)) for name in ("conditions", "allergies", "procedures", "adverse-events")}
     states["medications"] = _medication_list(received.get("medicationstatements", NOT_SENT), received.get("medicationrequests", NOT_SENT))
     states["observations"] = _observation_list(received.get("observations", NOT_SENT), found, asked)
     given = received.get("medicationadministrations")
@@ -96,7 +114,7 @@ def _lists(found: Chart, asked: Asked) -> dict[str, ListState]:
 
 
 def _state(received: Received) -> ListState:
-    return ListState(received.complete, "" if received.complete else received.reason)
+    return ListState(received.complete, "" if received.complete else received.reason, asked=received.asked)
 
 
 def _medication_list(statements: Received, requests: Received) -> ListState:

@@ -23,10 +23,11 @@ from cds.terms.model import LOINC
 from cds.terms.recognise import Recogniser
 
 _FINAL = frozenset({"final", "amended", "corrected", "preliminary", "unknown", ""})
-_DIMENSIONS = ("pressure", "weight", "share", "frequency")
-_DEFAULT_UNITS = {"systolic-blood-pressure": "mmHg", "diastolic-blood-pressure": "mmHg", "oxygen-saturation": "%"}
-_SHOWN = {"pressure": "mmHg", "weight": "kg", "share": "%", "frequency": "/min"}
-_PLAUSIBLE = (("body-weight", 25, 350), ("oxygen-saturation", 20, 100))
+_DIMENSIONS = ("pressure", "weight", "share", "frequency", "length", "body mass index")
+_DEFAULT_UNITS = {"systolic-blood-pressure": "mmHg", "diastolic-blood-pressure": "mmHg", "oxygen-saturation": "%",
+                  "body-mass-index": "kg/m2"}
+_SHOWN = {"pressure": "mmHg", "weight": "kg", "share": "%", "frequency": "/min", "length": "cm", "body mass index": "kg/m2"}
+_PLAUSIBLE = (("body-weight", 25, 350), ("oxygen-saturation", 20, 100), ("body-height", 100, 250), ("body-mass-index", 8, 120))
 _SAME_READING = timedelta(minutes=5)
 SYSTOLIC, DIASTOLIC = "systolic-blood-pressure", "diastolic-blood-pressure"
 

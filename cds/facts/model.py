@@ -11,9 +11,12 @@ from cds.intervals import Moment, Within, since, start_of
 from cds.quantities import Quantity
 
 LISTS = {"medications": "medication list", "conditions": "problem list", "observations": "measurements",
-         "allergies": "allergy list", "patient": "patient record"}
+         "allergies": "allergy list", "patient": "patient record", "procedures": "procedure list",
+         "adverse-events": "adverse event reports"}
 
 MOST_DOSAGES = 16
+DOSED_FOR = "weight-of-earlier-order"
+"""Under this name stands, among the measurements, the body weight an earlier order says it was dosed for."""
 CURRENT, POSSIBLE, ON_HOLD, ENDED, ORDERED = "current", "possibly current", "on hold", "ended", "ordered now"
 
 
@@ -27,11 +30,16 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class ListState:
-    """Whether a list was read completely; if not, why, and from which instant on it is complete all the same."""
+    """Whether a list was read completely; if not, why, and from which instant on it is complete all the same.
+
+    `asked` is False where the EHR sent nothing at all under its key; `open` says why a list that was read proves no absence.
+    """
 
     read: bool
     reason: str = ""
     complete_since: datetime | None = None
+    asked: bool = True
+    open: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,13 +96,44 @@ class Measurement:
 
 @dataclass(frozen=True, slots=True)
 class Allergy:
-    """One allergy or intolerance that counts."""
+    """One allergy or intolerance that counts.
+
+    `recorded_as` is allergy, intolerance, over (inactive or resolved) or empty where not stated; `reactions` holds, for each
+    manifestation, the terms it belongs to (none where it belongs to none of ours).
+    """
 
     ref: str
     name: str
     text: str
     terms: dict[str, str]
     doubts: tuple[str, ...] = ()
+    recorded_as: str = ""
+    reactions: tuple[frozenset[str], ...] = ()
+    criticality: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Procedure:
+    """One procedure that was done, perhaps; `doubts` say why only perhaps."""
+
+    ref: str
+    name: str
+    text: str
+    terms: dict[str, str]
+    done: Moment | None = None
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AdverseEvent:
+    """One adverse event that happened, with the terms of the drugs it is laid to; `reaction` holds the terms of the event itself."""
+
+    ref: str
+    name: str
+    text: str
+    terms: dict[str, str]
+    seriousness: str = ""
+    reaction: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +226,8 @@ class PatientFacts:
     unreadable: tuple[Unreadable, ...] = ()
     unclassified: tuple[str, ...] = ()
     unusable: dict[str, tuple[Measurement, ...]] = field(default_factory=dict)
+    procedures: dict[str, tuple[Procedure, ...]] = field(default_factory=dict)
+    adverse_events: dict[str, tuple[AdverseEvent, ...]] = field(default_factory=dict)
     memo: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def within(self, when: Moment, window: Quantity) -> Within:

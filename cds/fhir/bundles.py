@@ -12,7 +12,7 @@ from cds.quantities import decimal, exact
 TYPES = {
     "conditions": "Condition", "medicationstatements": "MedicationStatement", "medicationrequests": "MedicationRequest",
     "observations": "Observation", "allergies": "AllergyIntolerance", "procedures": "Procedure",
-    "medicationadministrations": "MedicationAdministration", "patient": "Patient",
+    "medicationadministrations": "MedicationAdministration", "patient": "Patient", "adverseevents": "AdverseEvent",
 }
 """Prefetch key -> the resource type it stands for (interface: only these keys can prove a list empty)."""
 

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cds.quantities import Quantity, quantity
-from cds.rulefile.language import EXTRA_WORDS, GROUPS, RESULTS, ROUTES, VERBS, Verb
+from cds.rulefile.language import CHOICES, EXTRA_WORDS, GROUPS, RESULTS, ROUTES, VERBS, Verb
 from cds.rulefile.problems import Place, Problem, did_you_mean
 from cds.rulefile.rule import Ask, Clause, Comparison, Exempt, Group, Operand, Question, Setting
 from cds.rulefile.source import Node
 
 _PHRASE = re.compile(r"(above|below|at least|at most) (.+)")
 _HOW = "Write `above`, `below`, `at least` or `at most`, then an amount or the name of a setting."
-COMPARED = {"taking_classes": ("at_least",), "taking": ("daily_dose",), "measured": ("is",)}
+COMPARED = {"taking_classes": ("at_least",), "taking": ("daily_dose",), "measured": ("is",), "changed": ("by",)}
 """The words of a verb that take a comparison and not a bare amount."""
 
 
@@ -136,6 +136,10 @@ def _word(verb: str, word: str, shape: Verb, node: Node, reader: Reader) -> Oper
     value = node.mapping[word]
     if word == "by_route":
         return _choice(value, ROUTES, reader)
+    if word in CHOICES:
+        return _choice(value, CHOICES[word], reader)
+    if word in ("reaction", "reaction_other_than"):
+        return _term(value, "reaction", reader)
     if word == "for":
         return _term(value, "condition", reader)
     if word in ("not_in_remission", "left_to_the_day"):
@@ -148,9 +152,9 @@ def _word(verb: str, word: str, shape: Verb, node: Node, reader: Reader) -> Oper
         return names if names and all(names) and (kind == "condition" or all([_tells_results(child, reader) for child in value.items])) else None
     if word == "is" and value.text in RESULTS:
         return value.text if _tells_results(node.mapping[verb], reader) else None
-    if word == "at_least":
+    if word in ("at_least", "at_most"):
         amount = _amount(verb, word, value, value.text, shape, reader)
-        return Comparison("at least", amount) if amount else None
+        return Comparison(word.replace("_", " "), amount) if amount else None
     if word in COMPARED.get(verb, ()):
         return _comparison(verb, word, value, shape, reader)
     return _amount(verb, word, value, value.text, shape, reader)

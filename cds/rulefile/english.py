@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from cds.quantities import Quantity, decimal
-from cds.rulefile.language import NOT_READABLE
+from cds.rulefile.language import NOT_READABLE, NOT_STATED
 from cds.rulefile.rule import Ask, Clause, Comparison, Group, Message, NotChecked, Question, Rule
 
 Says = Mapping[str, str]
@@ -171,6 +171,18 @@ def _dose(what: str):
     return phrase
 
 
+def _recorded(clause: Clause, says: Says) -> str:
+    """How an allergy or adverse event is recorded, as further words say."""
+    said = {"over": "inactive or resolved", NOT_STATED: "neither allergy nor intolerance"}
+    phrases = {"recorded_as": f"recorded as {said.get(str(clause.word('recorded_as')), '{}')}",
+               "seriousness": "seriousness {}", "reaction": "with {}",
+               "reaction_other_than": "with a reaction other than {}", "criticality": "criticality {}"}
+    if clause.verb == "allergic_to":
+        phrases["reaction_other_than"] += ", or none stated"
+    return "".join(f", {phrase.format(says.get(str(clause.word(word)), clause.word(word)))}"
+                   for word, phrase in phrases.items() if clause.word(word) is not None)
+
+
 def _classes(clause: Clause, says: Says) -> str:
     wanted = clause.word("at_least")
     assert isinstance(wanted, Comparison)
@@ -205,7 +217,12 @@ _SPOKEN = {
     "taking_classes": _classes,
     "has": _has,
     "has_had": _has_had,
-    "allergic_to": lambda c, s: f"the patient is allergic to {_name(c, s)}",
+    "allergic_to": lambda c, s: f"the patient is allergic to {_name(c, s)}{_recorded(c, s)}",
+    "had_procedure": lambda c, s: f"the patient has had {_name(c, s)}" + _within(c, "within", " within"),
+    "had_adverse_event": lambda c, s: f"an adverse event is laid to {_name(c, s)}{_recorded(c, s)}",
+    "changed": lambda c, s: f"the newest {_name(c, s)} changed over the last {c.word('within')}, by {c.word('by')}",
+    "two_values_of": lambda c, s: (f"the newest {_name(c, s)} and another no more than {c.word('within')} older differ"
+                                   f" by a factor, {c.word('at_least')} and {c.word('at_most')}"),
     "measured": lambda c, s: (f"the newest {_name(c, s)} of the last {c.word('within')} is {c.word('is')}"
                               + _left_to_the_day(c)
                               + _later(c, s)),

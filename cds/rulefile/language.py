@@ -15,6 +15,7 @@ HOOKS = ("patient-view", "order-select", "order-sign")
 ROUTES = ("intravenous", "intramuscular", "subcutaneous", "oral", "nasal", "topical", "rectal", "transdermal", "other")
 SEXES = ("female", "male", "other")
 GROUPS = ("all", "any", "none")
+NOT_STATED = "not stated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,11 +51,16 @@ VERBS: dict[str, Verb] = {
     "has": Verb("condition", "conditions", ("began_within", "not_in_remission", *LATER), measures={"began_within": ("time",), "refuted_after": ("time",)}),
     "has_had": Verb("condition", "conditions", ("within", "longer_ago_than"),
                     measures={"within": ("time",), "longer_ago_than": ("time",)}),
-    "allergic_to": Verb("medication", "allergies"),
+    "allergic_to": Verb("medication", "allergies", ("recorded_as", "reaction", "reaction_other_than", "criticality")),
+    "had_procedure": Verb("procedure", "procedures", ("within", "if_absent", "because"), measures={"within": ("time",)}),
+    "had_adverse_event": Verb("medication", "adverse-events", ("seriousness", "reaction_other_than")),
     "measured": Verb("measurement", "observations", ("is", "within", "if_absent", "because", "left_to_the_day", "left_to_the_day_within", *LATER), ("is", "within"),
-                     measures={"is": ("pressure", "weight", "share", "frequency"), "within": ("time",), "left_to_the_day_within": ("time",),
+                     measures={"is": ("pressure", "weight", "share", "frequency", "length", "body mass index"), "within": ("time",), "left_to_the_day_within": ("time",),
                                "refuted_after": ("time",)}),
     "not_measured": Verb("measurement", "observations", ("within",), ("within",), measures={"within": ("time",)}),
+    "changed": Verb("measurement", "observations", ("by", "within"), ("by", "within"), measures={"by": ("share",), "within": ("time",)}),
+    "two_values_of": Verb("measurement", "observations", ("at_least", "at_most", "within"), ("at_least", "at_most", "within"),
+                          measures={"at_least": ("factor",), "at_most": ("factor",), "within": ("time",)}),
     "age": Verb("comparison", "patient", ("if_absent", "because"), measures={"age": ("time",)}),
     "sex": Verb("choice", "patient", choices=SEXES),
     "at": Verb("choice", choices=HOOKS),
@@ -70,4 +76,7 @@ VERBS: dict[str, Verb] = {
                            about_order=True),
     "finding": Verb("rule"),
 }
+CHOICES = {"recorded_as": ("allergy", "intolerance", "over", NOT_STATED), "criticality": ("high",),
+           "seriousness": ("serious", "non-serious", NOT_STATED)}
+"""Further words that take one of a few choices."""
 EXTRA_WORDS = ("unless", "because")

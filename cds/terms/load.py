@@ -18,8 +18,8 @@ from cds.terms.model import Outcome, Product, Term
 
 _SNOMED_KEY = re.compile(rf" (for [0-9]+ days|{'|'.join(RESULTS)})$")
 """What may follow a term's name in the SNOMED CT files: how long the codes stay true, or the result they stand for."""
-_LISTS = ("terms", "ingredients", "icd10cm", "except_icd10cm", "acute_icd10cm", "loinc", "names", "not_names", "only_routes",
-          "except_routes", "forms")
+_LISTS = ("terms", "ingredients", "icd10cm", "except_icd10cm", "acute_icd10cm", "icd10cm_by_name", "unii", "loinc", "names", "not_names",
+          "only_routes", "except_routes", "forms")
 
 
 def read_terms(folders: Iterable[Path], problems: list[Problem]) -> tuple[dict[str, Term], dict[str, Node]]:
@@ -81,7 +81,8 @@ def _term(name: str, node: Node, snomed: dict[str, tuple[str, ...]]) -> Term:
         ingredients=tuple(_ingredient(text) for text in lists["ingredients"]), terms=lists["terms"],
         only_routes=frozenset(lists["only_routes"]), except_routes=frozenset(lists["except_routes"]), forms=frozenset(lists["forms"]),
         icd10cm=tuple(map(undotted, lists["icd10cm"])), except_icd10cm=tuple(map(undotted, lists["except_icd10cm"])),
-        acute_icd10cm=tuple(map(undotted, lists["acute_icd10cm"])), snomed=_all_snomed(name, snomed), loinc=tuple(map(_code, lists["loinc"])),
+        acute_icd10cm=tuple(map(undotted, lists["acute_icd10cm"])), icd10cm_by_name=tuple(map(undotted, lists["icd10cm_by_name"])),
+        unii=tuple(map(_code, lists["unii"])), snomed=_all_snomed(name, snomed), loinc=tuple(map(_code, lists["loinc"])),
         names=lists["names"], not_names=lists["not_names"], asked_for_as=asked.text if asked else node.mapping["says"].text,
         sent_in=tuple(entry.text for entry in (node.get("sent_in") or Node([], node.place)).items),
         lasts=_days(lasts.text) if lasts else None, lasts_less=_lasts_less(name, node, snomed), results=_results(name, node, snomed))

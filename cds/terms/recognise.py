@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cds.terms import load
-from cds.terms.model import CONDITION, ICD10, LOINC, MEASUREMENT, MEDICATION, RXNORM, SNOMED, Lasting, Outcome, Product, Recognised, Term
+from cds.terms.model import (CONDITION, ICD10, LOINC, MEASUREMENT, MEDICATION, PROCEDURE, REACTION, RXNORM, SNOMED, UNII, Lasting, Outcome,
+                             Product, Recognised, Term)
 from cds.terms.words import Words, affirmed, readable
 
 Coding = tuple[str, str, str]
@@ -42,7 +43,12 @@ class Recogniser:
         self._icd = _by_prefix(terms, lambda term: term.icd10cm)
         self._icd_except = _by_prefix(terms, lambda term: term.except_icd10cm)
         self._icd_acute = _by_prefix(terms, lambda term: term.acute_icd10cm)
-        self._snomed = _by_code(terms, lambda term: term.snomed)
+        self._icd_by_name = {code for term in terms.values() for code in term.icd10cm_by_name}
+        self._snomed = {kind: _by_code({name: term for name, term in terms.items() if term.kind == kind}, lambda term: term.snomed)
+                        for kind in (CONDITION, MEDICATION, PROCEDURE, REACTION)}
+        self._unii = _by_code(terms, lambda term: term.unii)
+        self._kind_words = {kind: Words({name: term.name for term in terms.values() if term.kind == kind for name in term.names})
+                            for kind in (PROCEDURE, REACTION)}
         self._loinc = _by_code(terms, lambda term: term.loinc)
         self._condition_words = Words({name: term.name for term in terms.values() if term.kind == CONDITION for name in term.names}
                                       | {name: "" for term in terms.values() if term.kind == CONDITION for name in term.not_names})
@@ -84,9 +90,9 @@ class Recogniser:
     def _medication(self, codings: tuple[Coding, ...], text: str) -> Recognised:
         hits: list[tuple[Product, str]] = []
         for system, code, _ in codings:
-            product = self._products.get(code.strip()) if system.strip() in RXNORM else None
+            product = self._products.get(code.strip()) if system.strip() in RXNORM else self._substance(system.strip(), code.strip())
             if product is not None:
-                hits.append((product, "code" if code.strip() in self._ingredient_codes else "expanded"))
+                hits.append((product, "code" if code.strip() in self._ingredient_codes or system.strip() not in RXNORM else "expanded"))
         label = readable([text, *(display for _, _, display in codings)])
         labels = [said for said in dict.fromkeys((text, *(display for _, _, display in codings))) if said]
         named = [self._words.find(said) for said in labels]
@@ -106,6 +112,32 @@ class Recogniser:
         exact = not ingredients and len(by_name) == 1 and all(found.only for found in named)
         return Recognised(terms, tuple(ingredients or by_name), first.route, first.form or _form(label), first.strength,
                           label or " + ".join(ingredients), exact, bool(hits or label), conflict=conflict)
+
+    def _substance(self, system: str, code: str) -> Product | None:
+        """The ingredients a SNOMED CT or UNII code of a substance stands for, as allergy lists name them."""
+        table = self._snomed[MEDICATION] if system in SNOMED else self._unii if system in UNII else {}
+        found = dict.fromkeys(one for name in table.get(code, ()) for one in self._terms[name].ingredients)
+        return Product(tuple(found), "", "", "") if found else None
+
+    def procedure(self, codings: tuple[Coding, ...], text: str) -> Recognised:
+        """What a procedure is: SNOMED CT by code, else by name."""
+        terms: dict[str, str] = {}
+        for system, code, _ in codings:
+            for name in self._snomed[PROCEDURE].get(code.strip(), ()) if system.replace(" ", "") in SNOMED else ():
+                self._raise(terms, name, "code")
+        labels = [said for said in dict.fromkeys((text, *(display for _, _, display in codings))) if said]
+        if not terms:
+            for name in (name for said in labels for name in self._kind_words[PROCEDURE].find(said).values):
+                self._raise(terms, name, "text")
+        label = readable(labels)
+        return Recognised(terms, name=label or next((code for _, code, _ in codings if code), ""), named=bool(label or codings))
+
+    def reaction(self, codings: tuple[Coding, ...], text: str) -> frozenset[str]:
+        """The terms the manifestation of an allergy or an adverse event belongs to: SNOMED CT by code, and by name."""
+        by_code = [name for system, code, _ in codings if system.replace(" ", "") in SNOMED
+                   for name in self._snomed[REACTION].get(code.strip(), ())]
+        by_name = [name for said in (text, *(display for _, _, display in codings)) for name in self._kind_words[REACTION].find(said).values]
+        return frozenset(above for name in (*by_code, *by_name) for above in self._above[name])
 
     def _add(self, terms: dict[str, str], product: Product, how: str) -> None:
         for ingredient in product.ingredients:
@@ -135,14 +167,15 @@ class Recogniser:
             system = system.replace(" ", "")
             if system in ICD10:
                 plain = load.undotted(code)
-                settled = settled or _ICD_CODE.fullmatch(plain) is not None
+                settled = settled or (_ICD_CODE.fullmatch(plain) is not None and plain not in self._icd_by_name)
+                history = history or (plain[:1] in ("S", "T") and len(plain) == 7 and plain[6] == "S")
                 excepted = set(_prefixed(self._icd_except, plain))
                 for name in _prefixed(self._icd, plain):
                     if name not in excepted:
                         self._raise(terms, name, "code")
                 acute.update(_prefixed(self._icd_acute, plain))
             elif system in SNOMED:
-                for name in self._snomed.get(code.strip(), ()):
+                for name in self._snomed[CONDITION].get(code.strip(), ()):
                     self._raise(terms, name, "code")
         label = readable([text, *(display for _, _, display in codings)])
         if not terms and not settled:

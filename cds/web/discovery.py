@@ -18,8 +18,9 @@ _PATIENT = "{{context.patientId}}"
 _TITLES = {"patient-view": "Ketamine therapy: open chart", "order-select": "Ketamine therapy: selecting an order",
            "order-sign": "Ketamine therapy: signing an order"}
 _KEYS = {"patient": ("patient",), "conditions": ("conditions",), "medications": ("medicationstatements", "medicationrequests"),
-         "allergies": ("allergies",), "observations": ("observations",)}
-_ORDERED = ("patient", "conditions", "medicationstatements", "medicationrequests", "observations", "allergies", "medicationadministrations")
+         "allergies": ("allergies",), "observations": ("observations",), "procedures": ("procedures",), "adverse-events": ("adverseevents",)}
+_ORDERED = ("patient", "conditions", "medicationstatements", "medicationrequests", "observations", "allergies", "procedures",
+            "medicationadministrations", "adverseevents")
 
 
 def service_id(hook: str) -> str:
@@ -44,7 +45,8 @@ def _service(hook: str, book: Rulebook) -> dict[str, Any]:
                        f"Rulebook {book.book.version}, awaiting clinical sign-off; says what it could not check." + (f" {here}" if here else ""),
         "prefetch": prefetch(hook, rules, book),
         "usageRequirements": "Send the prefetch lists complete, or not at all: a list that is missing, null, an error or cut off is reported "
-                             "as not checked. " + ("Draft orders are read from context.draftOrders." if hook != "patient-view" else
+                             "as not checked; procedures and adverse events are used where they are sent. " +
+                             ("Draft orders are read from context.draftOrders." if hook != "patient-view" else
                                                    "Speaks only about patients with ketamine or esketamine in the last 365 days."),
     }
 
@@ -64,6 +66,7 @@ def prefetch(hook: str, rules: list[Rule], book: Rulebook) -> dict[str, str]:
         "patient": f"Patient/{_PATIENT}", "conditions": f"Condition?patient={_PATIENT}",
         "medicationstatements": f"MedicationStatement?patient={_PATIENT}", "medicationrequests": f"MedicationRequest?patient={_PATIENT}",
         "allergies": f"AllergyIntolerance?patient={_PATIENT}", "medicationadministrations": f"MedicationAdministration?patient={_PATIENT}",
+        "procedures": f"Procedure?patient={_PATIENT}", "adverseevents": f"AdverseEvent?subject=Patient/{_PATIENT}",
         "observations": f"Observation?patient={_PATIENT}&code={','.join(_codes(measured, book))}&_sort=-date&_count=100",
     }
     return {key: templates[key] for key in _ORDERED if key in keys and (key != "observations" or measured)}
