@@ -45,6 +45,9 @@ WORDS: dict[str, dict[str, str]] = {
         "icd10cm": "ICD-10-CM codes; every code below one counts.", "except_icd10cm": "Codes below them that do not count.",
         "acute_icd10cm": "Codes that mean an acute event.", "loinc": "LOINC codes, the usual one first.",
         "names": "Words for uncoded text.", "not_names": "Look-alikes that do not count.", "results": "Which results count as positive and negative.",
+        "positive": "What a positive result looks like.", "negative": "What a negative result looks like.", "codes": "Answer codes that say so.",
+        "words": "Words that say so.", "amount": "The amount that says so, for example `above 25 IU/L`.",
+        "icd10cm_by_name": "ICD-10-CM codes under which the text decides.", "unii": "UNII codes of substances, as allergy lists send them.",
     },
     "evidence": {
         "label": "A short name for cards.", "title": "The full title.", "organisation": "Who publishes it.", "year": "The year of this edition.",
