@@ -42,17 +42,14 @@ Record = tuple[Mapping[str, Any], Recognised, "Medication | None"]
 
 def identify(resource: Mapping[str, Any], chart: Chart, recogniser: Recogniser) -> Recognised:
     """What drug a resource is about: own codes, R5 shape, contained, Bundle or prefetched Medication, reference display."""
-    concept = resource.get("medicationCodeableConcept")
-    ref = resource.get("medicationReference")
-    if concept is None and ref is None and type(resource.get("medication")) is dict:
-        either = resource["medication"]
-        concept, ref = either.get("concept"), either.get("reference")
-        if type(ref) is str:
-            ref = either
+    concept, ref = resource.get("medicationCodeableConcept"), None
+    if concept is None:
+        concept, ref = _either(resource)
     if concept is not None:
         found = read.concept(concept)
         if found != read.NO_CONCEPT:
             return recogniser.medication(*found)
+    ref = ref or resource.get("medicationReference")
     target = medication_resource(resource, ref, chart)
     display = read.text(ref.get("display")) if type(ref) is dict else ""
     if target is None:
@@ -60,6 +57,15 @@ def identify(resource: Mapping[str, Any], chart: Chart, recogniser: Recogniser) 
     codings, said = read.concept(target.get("code"))
     more, names = _of_ingredients(target, chart)
     return recogniser.medication(codings + more, " / ".join(filter(None, (said or display, names))))
+
+
+def _either(resource: Mapping[str, Any]) -> tuple[object, object]:
+    """The concept and the reference of the R5 shape, where a resource has no R4 one."""
+    either = resource.get("medication")
+    if resource.get("medicationReference") is not None or type(either) is not dict:
+        return None, None
+    ref = either.get("reference")
+    return either.get("concept"), either if type(ref) is str else ref
 
 
 def _of_ingredients(target: Mapping[str, Any], chart: Chart) -> read.Concept:
@@ -87,7 +93,7 @@ def medications(chart: Chart, recogniser: Recogniser, asked: Asked, wanted: Want
     for kind in TYPES:
         for resource in chart.resources.get(kind, ()):
             known = identify(resource, chart, recogniser)
-            if known.named and (not known.terms or wanted.terms.isdisjoint(known.terms)):
+            if known.named and wanted.terms.isdisjoint(known.terms):
                 continue
             yield resource, known, (_medication(resource, kind, known, asked, wanted) if known.terms else None)
 
