@@ -58,6 +58,7 @@ CASES = [
     ("bad-form", "expected", R, "version: 1.0.0", "version: 1.0"),
     ("bad-form", "list", R, HOOKS, "hooks: order-sign"),
     ("bad-form", "empty", R, HOOKS, "hooks: []"),
+    ("bad-form", "apart", R, "has: liver-severe", "has_had: liver-severe\n              within: 90 days\n              longer_ago_than: 7 days"),
     ("bad-form", "day", R, "  from: 2024-01-01", "  from: 1 Jan 2024"),
     ("too-long", "expected", R, "title: Theophylline", "title: " + "Theophylline and " * 8),
     ("name-differs-from-file", "expected", R, "rule: theophylline", "rule: theophyllin"),

@@ -63,7 +63,8 @@ def _verb(verb: str, shape: Verb) -> dict:
     words = {word: _word(verb, word, shape) for word in shape.words if word not in EXTRA_WORDS}
     found = {"$comment": FIRST_STAYS, "type": "object", "additionalProperties": False, "required": [verb, *shape.needs],
              "properties": {verb: _said(verb, _head(verb, shape)), **words, **_extra()}}
-    return found | {"dependentRequired": {"if_absent": ["because"]}} if "if_absent" in words else found
+    found |= {"dependentRequired": {"if_absent": ["because"]}} if "if_absent" in words else {}
+    return found | {"not": {"required": list(shape.apart)}} if shape.apart else found
 
 
 def _extra() -> dict:
