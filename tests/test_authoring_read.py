@@ -32,13 +32,19 @@ from cds.rulefile.source import Node
 
 EXPECTED = Path(__file__).parent / "english" / "clauses.txt"
 AT = Place(Path("rule.yaml"))
-TERMS = {"opioids": "medication", "benzodiazepines": "medication", "copd": "condition", "pain": "condition", "saturation": "measurement"}
+TERMS = {"opioids": "medication", "benzodiazepines": "medication", "copd": "condition", "pain": "condition", "saturation": "measurement",
+         "clipping": "procedure", "rash": "reaction"}
 SAYS = {"opioids": "an opioid, patch or tablet", "benzodiazepines": "a benzodiazepine", "copd": "COPD or asthma", "pain": "pain",
-        "saturation": "oxygen saturation"}
+        "saturation": "oxygen saturation",
+        "clipping": "clipping of an aneurysm", "rash": "a rash"}
 AMOUNTS = {"time": "3 days", "mass": "100 mg", "count": "2 classes", "pressure": "140 mmHg", "share": "10 %", "dose": "0.5 mg/kg",
-           "rate": "60 mg/h", "dose rate": "2 mg/kg/h", "concentration": "50 mg/mL"}
+           "rate": "60 mg/h", "dose rate": "2 mg/kg/h", "concentration": "50 mg/mL", "factor": "2 times"}
 OPERANDS = {"by_route": "intravenous", "for": "pain", "not_in_remission": "true", "if_absent": "no", "at_least": "2 drugs",
-            "is": "above 140 mmHg", "because": "It is rare."}
+            "is": "above 140 mmHg", "because": "It is rare.", "recorded_as": "allergy", "reaction": "rash", "reaction_other_than": "rash",
+            "criticality": "high", "seriousness": "serious", "not_ended_by": ["pain"], "not_refuted_by": ["saturation"],
+            "left_to_the_day": "true", "by": "above 10 %", "at_most": "4 times"}
+WITH = {"refuted_after": "not_refuted_by"}  # says nothing without the other
+APART = {"left_to_the_day": "left_to_the_day_within"}  # says nothing more beside the other
 BOOK = rulebook.load([rulebook.shipped()], date(2026, 6, 30))
 CHECK = settings(max_examples=300, deadline=None, derandomize=True, database=None)
 
@@ -56,12 +62,12 @@ def heads(verb: str, shape: Verb) -> list[object]:
     if shape.head == "choice":
         return list(shape.choices)
     return {"medications": [["opioids", "benzodiazepines"]], "medication": ["opioids"], "condition": ["copd"],
-            "measurement": ["saturation"]}[shape.head]
+            "measurement": ["saturation"], "procedure": ["clipping"], "rule": ["theophylline"]}[shape.head]
 
 
-def operand(verb: str, word: str) -> str:
-    daily = f"at least {AMOUNTS['mass']}" if word == "daily_dose" else None
-    return daily or OPERANDS.get(word) or AMOUNTS[VERBS[verb].measures[word][0]]
+def operand(verb: str, word: str) -> object:
+    odd = {"daily_dose": f"at least {AMOUNTS['mass']}", "at_least": AMOUNTS["factor"] if verb == "two_values_of" else None}.get(word)
+    return odd or OPERANDS.get(word) or AMOUNTS[VERBS[verb].measures[word][0]]
 
 
 def variants(verb: str) -> dict[str, Clause]:
@@ -71,9 +77,11 @@ def variants(verb: str) -> dict[str, Clause]:
     for head in heads(verb, shape):
         odd = shape.head == "comparison" and head in shape.choices  # nothing to compare, so nothing further to say
         for words in ([()] if odd else [part for size in range(len(optional) + 1) for part in combinations(optional, size)]):
+            if any(WITH.get(word, word) not in words or APART.get(word) in words for word in words):
+                continue
             written = {verb: head} | {word: operand(verb, word) for word in (*shape.needs, *words)}
             written |= {"because": OPERANDS["because"]} if "if_absent" in words else {}
-            reader = Reader(TERMS, {}, [])
+            reader = Reader(TERMS, {}, [], with_results=frozenset({"saturation"}))
             read = question(node(written), reader)
             assert isinstance(read, Ask) and not reader.problems
             found[", ".join(f"{word}: {' '.join(one) if isinstance(one, list) else one}" for word, one in written.items())] = read.clause

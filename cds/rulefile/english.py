@@ -179,7 +179,8 @@ def _recorded(clause: Clause, says: Says) -> str:
                "reaction_other_than": "with a reaction other than {}", "criticality": "criticality {}"}
     if clause.verb == "allergic_to":
         phrases["reaction_other_than"] += ", or none stated"
-    return "".join(f", {phrase.format(says.get(str(clause.word(word)), clause.word(word)))}"
+    named = ("reaction", "reaction_other_than")
+    return "".join(f", {phrase.format(quoted(clause.word(word), says) if word in named else clause.word(word))}"
                    for word, phrase in phrases.items() if clause.word(word) is not None)
 
 
@@ -198,17 +199,17 @@ def _has(clause: Clause, says: Says) -> str:
 
 
 def _left_to_the_day(clause: Clause) -> str:
-    within = clause.word("left_to_the_day_within")
     if clause.word("left_to_the_day"):
-        return " (a missing one is left to the day)"
-    return f" (a missing one is left to the day where there is one of the last {within})" if within else ""
+        return "; where it is missing, it is left to the day"
+    return _within(clause, "left_to_the_day_within", "; where it is missing but there is one of the last", ", it is left to the day")
 
 
 def _later(clause: Clause, says: Says) -> str:
+    """What takes a record back again."""
     ended, refuted = clause.word("not_ended_by") or (), clause.word("not_refuted_by") or ()
-    after = _within(clause, "refuted_after", " more than").replace(" more than ", " ") + (" or more after it" if clause.word("refuted_after") else "")
-    return ((f", not followed by {' or '.join(says.get(term, term) for term in ended)}" if ended else "")
-            + (f", without a later negative {' or '.join(says.get(term, term) for term in refuted)}{after}" if refuted else ""))
+    after = _within(clause, "refuted_after", ",", " or more after it")
+    return ((f", not followed by {' or '.join(quoted(term, says) for term in ended)}" if ended else "")
+            + (f", without a later negative {' or '.join(quoted(term, says) for term in refuted)}{after}" if refuted else ""))
 
 
 _SPOKEN = {
@@ -218,7 +219,7 @@ _SPOKEN = {
     "has": _has,
     "has_had": _has_had,
     "allergic_to": lambda c, s: f"the patient is allergic to {_name(c, s)}{_recorded(c, s)}",
-    "had_procedure": lambda c, s: f"the patient has had {_name(c, s)}" + _within(c, "within", " within"),
+    "had_procedure": lambda c, s: f"the patient has had {_name(c, s)}" + _within(c, "within", " within the last"),
     "had_adverse_event": lambda c, s: f"an adverse event is laid to {_name(c, s)}{_recorded(c, s)}",
     "changed": lambda c, s: f"the newest {_name(c, s)} changed over the last {c.word('within')}, by {c.word('by')}",
     "two_values_of": lambda c, s: (f"the newest {_name(c, s)} and another no more than {c.word('within')} older differ"
