@@ -64,7 +64,7 @@ def test_the_tree_has_the_value_that_the_rule_answers(rule):
 def test_a_record_that_does_not_count_is_named_with_its_date_beside_the_no():
     shown = said("theophylline", "stopped four days ago no longer counts")
     assert re.search(r"no  the patient takes “theophylline or aminophylline” or stopped it within the last 3 days\n"
-                     r"\W*· theophylline, stopped 4 days ago \[line/\d+\]", shown)
+                     r"\W*· theophylline, stopped 4 days ago \[line \d+\]", shown)
     assert "nothing is shown: the rule says `if_not_met: nothing`" in shown
     assert "· nothing of this in the problem list" in shown
 
