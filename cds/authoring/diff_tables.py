@@ -142,8 +142,12 @@ def _answer(step: Step | None) -> str:
 
 
 def _why(row: Row) -> str:
-    said = list(dict.fromkeys(step.why for step in (row.old, row.new) if step and step.why))
-    return said[0] if len(said) == 1 else "\n".join(f"{side}: {step.why}" for side, step in (("old", row.old), ("new", row.new)) if step and step.why)
+    sides = [(side, _reasons(step)) for side, step in (("old", row.old), ("new", row.new)) if step and step.why]
+    return sides[0][1] if len({why for _, why in sides}) == 1 else "\n".join(f"{side}: {why}" for side, why in sides)
+
+
+def _reasons(step: Step) -> str:
+    return "; ".join(step.why)
 
 
 def _counts(found: Comparison, changed: Mapping[str, Tally]) -> Table:
@@ -194,5 +198,5 @@ def _tally(tally: Tally) -> dict[str, Any]:
 
 
 def _row(row: Row) -> dict[str, Any]:
-    return {side: {"depth": step.depth, "asked": step.asked, "answer": WORDS[step.value], "why": step.why} if step else None
+    return {side: {"depth": step.depth, "asked": step.asked, "answer": WORDS[step.value], "why": _reasons(step)} if step else None
             for side, step in (("old", row.old), ("new", row.new))}

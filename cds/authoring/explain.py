@@ -18,7 +18,7 @@ from cds.authoring.read import chosen
 from cds.engine.decide import MET, NOT_APPLICABLE, NOT_MET, UNDECIDED, Verdict
 from cds.engine.explain import SOFT, UNKNOWN, WORDS, YES, Step, steps
 from cds.engine.plan import plan
-from cds.examples.run import Outcome, run
+from cds.examples.run import Outcome, at_settings, run
 from cds.hooks.request import ORDER_HOOKS, HookRequest, RequestRefused, parse, request
 from cds.options import stop
 from cds.pipeline import Decision, Ready
@@ -89,6 +89,7 @@ def _explain_example(book: Rulebook, rule: Rule, number: int, one: Outcome) -> N
     if one.evaluation is None or one.verdict is None:
         says = book.terms[book.book.scope].says
         return _show(heading, one.answer, failed, [f"no order of this example is for {says}, and only such orders are looked at"], ())
+    rule = at_settings(rule, one.example.settings, book)
     _show(heading, one.answer, failed, _outcome(one.verdict, one.facts.hook, None),
           list(steps(rule, plan((rule,)), one.evaluation, one.facts, book.terms)))
 
