@@ -92,6 +92,8 @@ CASES = [
     ("unknown-source", "expected", R, "source: chest-1978", "source: chest-1987"),
     ("no-such-override-reason", "expected", R, "[theophylline-stopped,", "[theophyline-stopped,"),
     ("retired-without-until", "expected", R, "status: active", "status: retired"),
+    ("bad-form", "retired", R, "status: active\nkind: interaction\ntitle: Theophylline or aminophylline\n\neffective:\n  from: 2024-01-01",
+     "status: retired\nkind: interaction\ntitle: Theophylline or aminophylline\n\neffective:\n  from: 2024-01-01\n  until: 2099-12-31"),
     ("unknown-chart-word", "expected", R, "      - taking: aminophylline", "      - takes: aminophylline"),
     ("unknown-chart-word", "further", R, "stopped: 3 days ago", "stopped: 3 days ago\n        ended: now"),
     ("example-fails", "expected", R, "or_stopped_within: slow_washout", "or_stopped_within: 30 days"),

@@ -71,7 +71,7 @@ def moved(text: str, days: int) -> str:
     """A text whose days after the manual was written lie so many days later."""
     def later(match: re.Match[str]) -> str:
         day = date.fromisoformat(match[0])
-        return (day + timedelta(days)).isoformat() if day > WRITTEN and day.year < 2099 else match[0]
+        return (day + timedelta(days)).isoformat() if day >= WRITTEN and day.year < 2099 else match[0]
     return re.sub(r"\b20\d\d-\d\d-\d\d\b", later, text)
 
 
@@ -170,5 +170,5 @@ def moved_back(text: str, days: int) -> str:
     """An output as it would have been on the day the manual was written."""
     def earlier(match: re.Match[str]) -> str:
         day = date.fromisoformat(match[0]) - timedelta(days)
-        return day.isoformat() if day > WRITTEN and day.year < 2098 else match[0]
+        return day.isoformat() if day >= WRITTEN and day.year < 2098 else match[0]
     return re.sub(r"\b20\d\d-\d\d-\d\d\b", earlier, text) if days else text

@@ -41,7 +41,7 @@ def new_rule(folders: Sequence[Path], kind: str, name: str, title: str | None) -
     path = own(folders[-1]) / next(folder for folder, its in FOLDERS.items() if its == kind) / f"{name}.yaml"
     draft = _filled("rule.yaml", {
         "id": name, "kind": kind, "title": _quoted(title.strip() if title else name.replace("-", " ").capitalize()), "scope": book.book.scope,
-        "drug": book.drugs[0], "source": _source(book), "verbs": "\n#   ".join(textwrap.wrap(", ".join(VERBS), 120))})
+        "drug": book.drugs[0], "other": book.drugs[-1], "source": _source(book), "verbs": "\n#   ".join(textwrap.wrap(", ".join(VERBS), 120))})
     _write(path, draft, "rule")
     print(f"{path} written, as a draft.\nExamples marked `make this true` fail until the rule does what they say.\n"
           f"Edit it, then run `cds lint`, `cds read {name}` and `cds explain {name}`.")
