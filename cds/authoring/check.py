@@ -40,8 +40,7 @@ def check(folders: Sequence[Path], console: Console, today: date | None = None, 
         chart.facts(example, book.recogniser, book.terms, book.book.scope, problems)
     for path in [*rulebook.site_files(folders), *([site] if site else [])]:
         rulebook.at_site(book, path, today, problems)
-    if not any(one.level == "error" for one in problems):
-        problems += [problem for folder in folders for problem in outdated(book, folder)]
+    whole = book
     book = replace(book, rules=tuple(rule for rule in book.rules if rule.status != "retired"))
     outcomes: list[Outcome] = []
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -56,4 +55,6 @@ def check(folders: Sequence[Path], console: Console, today: date | None = None, 
             problems += [one.problem() for one in mine if not one.passed and one.example not in at_odds]
             if rule.status == "active" and len(mine) == len(rule.examples):
                 problems += uncovered(rule, mine)
+    if not any(one.level == "error" for one in problems):
+        problems += [problem for folder in folders for problem in outdated(whole, folder)]
     return Checked(book, tuple(sorted(set(problems))), tuple(outcomes))

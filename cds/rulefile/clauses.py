@@ -77,6 +77,7 @@ def _ask(verb: str, node: Node, reader: Reader, keeps: bool) -> Ask | None:
     for word in shape.needs:
         if word not in node.mapping:
             reader.problem(node.key_place(verb), "missing-key", f"`{verb}` has no `{word}`", f"Add `{word}:`.")
+    _apart(verb, shape, node, reader)
     because = node.get("because")
     if "if_absent" in node.mapping and (because is None or not because.text):
         reader.problem(node.key_place("if_absent"), "exception-without-because", "`if_absent` has no `because`",
@@ -89,6 +90,13 @@ def _ask(verb: str, node: Node, reader: Reader, keeps: bool) -> Ask | None:
         return None
     clause = Clause(verb, head, words, keeps)
     return Ask(reader.seen.setdefault(clause, clause), node, unless)
+
+
+def _apart(verb: str, shape: Verb, node: Node, reader: Reader) -> None:
+    first, *others = [word for word in node.mapping if word in shape.apart] or [""]
+    for word in others:
+        reader.problem(node.key_place(word), "bad-form", f"`{verb}` takes either `{first}` or `{word}`, not both",
+                       "Keep one of the two.")
 
 
 def _unless(node: Node, reader: Reader, keeps: bool) -> tuple[Exempt, ...] | None:

@@ -106,6 +106,15 @@ def wrong_with(workers: dict[int, dict[str, Any]]) -> list[str]:
     return [*dict.fromkeys(found)]
 
 
+def _site(told: Any) -> str | None:
+    """What a site changes, in one line; None without a site."""
+    if not isinstance(told, dict):
+        return told
+    changed = [f"{one.get('rule')}: {one.get('setting')} {one.get('is')}" for one in told.get("settings", ())]
+    changed += [f"{word}: {', '.join(map(str, told[key]))}" for key, word in (("switched_off", "off"), ("silent", "silent")) if told.get(key)]
+    return f"{told.get('name')} ({'; '.join(changed) or 'as the rulebook'})"
+
+
 def _show(found: Found, console: Console) -> None:
     shown = next((told for told in found.workers.values() if told.get("reload", {}).get("state") == "refused"), [*found.workers.values()][0])
     book, reload = shown["rulebook"], shown.get("reload", {})
@@ -114,7 +123,7 @@ def _show(found: Found, console: Console) -> None:
     table.add_column(overflow="fold")
     rows = [("service", found.base), ("state", "; ".join(found.wrong) or "fine"), ("rulebook", book.get("version")),
             *(("hash", one) for one in dict.fromkeys(told["rulebook"]["hash"] for told in found.workers.values())),
-            ("rules in force", f"{book.get('rules')} on {shown.get('day')}"), ("site", shown.get("site")),
+            ("rules in force", f"{book.get('rules')} on {shown.get('day')}"), ("site", _site(shown.get("site"))),
             ("engine", " · ".join(filter(None, (shown.get("engine"), shown.get("engine_note"))))),
             ("rule files", " · ".join(filter(None, (f"{reload.get('state')} since {reload.get('since')}", "checking now" if reload.get("checking") else "")))),
             ("workers seen", len(found.workers))]
