@@ -9,7 +9,8 @@ from pathlib import Path
 from cds.terms import load
 from cds.terms.model import (CONDITION, ICD10, LOINC, MEASUREMENT, MEDICATION, PROCEDURE, REACTION, RXNORM, SNOMED, UNII, Lasting, Outcome,
                              Product, Recognised, Term)
-from cds.terms.words import Words, affirmed, readable
+from cds.terms.denial import affirmed
+from cds.terms.words import Words, readable
 
 Coding = tuple[str, str, str]
 """System, code and display as sent, each perhaps empty."""
@@ -50,9 +51,8 @@ class Recogniser:
         self._kind_words = {kind: Words({name: term.name for term in terms.values() if term.kind == kind for name in term.names})
                             for kind in (PROCEDURE, REACTION)}
         self._loinc = _by_code(terms, lambda term: term.loinc)
-        self._condition_words = Words({name: term.name for term in terms.values() if term.kind == CONDITION for name in term.names}
-                                      | {name: "" for term in terms.values() if term.kind == CONDITION for name in term.not_names})
-        self._qualified_words = Words({name: term.name for term in terms.values() if term.kind == CONDITION for name in term.names if " with " in name})
+        self._condition_words = Words({name: "" for term in terms.values() if term.kind == CONDITION for name in term.not_names}
+                                      | {name: term.name for term in terms.values() if term.kind == CONDITION for name in term.names})
         self._measurement_names = {name.casefold(): term.name for term in terms.values() if term.kind == MEASUREMENT for name in term.names}
         self.results: dict[str, dict[str, Outcome]] = {term.name: term.results for term in terms.values() if term.results}
         self._lasting = [term for term in terms.values() if term.lasts is not None]
@@ -163,6 +163,7 @@ class Recogniser:
         terms: dict[str, str] = {}
         acute: set[str] = set()
         settled = history = False
+        past: list[bool] = []
         for system, code, _ in codings:
             system = system.replace(" ", "")
             if system in ICD10:
@@ -180,11 +181,10 @@ class Recogniser:
         label = readable([text, *(display for _, _, display in codings)])
         if not terms and not settled:
             for said in dict.fromkeys((text, *(display for _, _, display in codings))):
-                for part in affirmed(said):
-                    history = history or part.history
-                    qualified = self._qualified_words.find(part.whole).values
-                    for name in qualified or self._condition_words.find(part.text).values:
-                        self._raise(terms, name, "text") if name else None
+                for one in affirmed(said, self._condition_words):
+                    self._raise(terms, one.value, "text")
+                    past.append(one.past)
+            history = history or (bool(past) and all(past))
         known_system = any(code and system.replace(" ", "") in ICD10 | SNOMED for system, code, _ in codings)
         return Recognised(terms, name=label or next((code for _, code, _ in codings if code), ""), named=bool(label) or known_system,
                           history=history, acute=frozenset(acute), lasts=self._lasts(terms, codings))
