@@ -18,7 +18,16 @@ Coding = tuple[str, str, str]
 _NOTHING = Recognised({})
 _MAX_REMEMBERED = 20_000
 _ICD_CODE = re.compile(r"[A-TV-Z][0-9][0-9A-Z][0-9A-Z]{0,4}")
-_LOCAL = frozenset(("cream", "ointment", "gel", "lotion", "topical", "ophthalmic", "otic"))
+_LETTERS = re.compile(r"[a-z]+")
+_DEPOTS = frozenset(("depot", "vivitrol", "sublocade", "brixadi"))
+_ROUTES = (
+    ("transdermal", frozenset(("patch", "transdermal"))), ("rectal", frozenset(("rectal", "suppository"))),
+    ("local", frozenset(("cream", "ointment", "gel", "lotion", "topical", "ophthalmic", "otic"))),
+    ("", frozenset("eye ear injector autoinjector pen epipen lidocaine articaine bupivacaine mepivacaine prilocaine".split())),
+    ("nasal", frozenset(("nasal",))), ("inhaled", frozenset(("inhaler", "inhalation", "nebulizer", "nebuliser"))),
+    ("oral", frozenset(("oral", "tablet", "tablets", "tab", "tabs", "capsule", "capsules", "cap", "caps", "syrup", "mouth"))),
+    ("parenteral", frozenset(("injection", "injectable", "infusion", "iv", "intravenous", "im", "intramuscular", "subcutaneous"))))
+"""Route -> words of a drug's name that tell it, the first that fits; pens and dental anaesthetics leave it open."""
 
 
 class Recogniser:
@@ -162,13 +171,14 @@ class Recogniser:
     def _condition(self, codings: tuple[Coding, ...], text: str) -> Recognised:
         terms: dict[str, str] = {}
         acute: set[str] = set()
-        settled = history = False
+        settled = says_little = history = False
         past: list[bool] = []
         for system, code, _ in codings:
             system = system.replace(" ", "")
             if system in ICD10:
                 plain = load.undotted(code)
                 settled = settled or (_ICD_CODE.fullmatch(plain) is not None and plain not in self._icd_by_name)
+                says_little = says_little or plain in self._icd_by_name
                 history = history or (plain[:1] in ("S", "T") and len(plain) == 7 and plain[6] == "S")
                 excepted = set(_prefixed(self._icd_except, plain))
                 for name in _prefixed(self._icd, plain):
@@ -179,7 +189,7 @@ class Recogniser:
                 for name in self._snomed[CONDITION].get(code.strip(), ()):
                     self._raise(terms, name, "code")
         label = readable([text, *(display for _, _, display in codings)])
-        if not terms and not settled:
+        if not settled and (says_little or not terms):
             for said in dict.fromkeys((text, *(display for _, _, display in codings))):
                 for one in affirmed(said, self._condition_words):
                     self._raise(terms, one.value, "text")
@@ -222,12 +232,19 @@ class Recogniser:
 def _form(label: str) -> str:
     tokens = f" {label.casefold().replace('-', ' ')} "
     marks = (" extended release ", " er ", " xr ", " sr ", " cr ", " 12 hr ", " 24 hr ", " 12hr ", " 24hr ")
-    return "extended-release" if any(mark in tokens for mark in marks) else ""
+    released = any(mark in tokens for mark in marks)
+    if _DEPOTS.intersection(tokens.split()) or (released and _route(label) == "parenteral"):
+        return "depot"
+    return "extended-release" if released else ""
 
 
 def _route(label: str) -> str:
-    words = set(label.casefold().split())
-    return "transdermal" if words & {"patch", "transdermal"} else "local" if words & _LOCAL else ""
+    """The route that the name of a drug tells; empty where it tells none."""
+    words = set(_LETTERS.findall(label.casefold()))
+    for route, marks in _ROUTES:
+        if words & marks:
+            return route
+    return ""
 
 
 def _including(terms: Mapping[str, Term]) -> dict[str, tuple[str, ...]]:
