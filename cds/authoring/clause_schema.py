@@ -12,7 +12,7 @@ from cds.rulefile.order import FIRST_STAYS
 NAME = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 _SETTING = "[a-z][a-z0-9_]*"
 _HOW = "(above|below|at least|at most) "
-_CHOICES = {"by_route": ROUTES, "not_in_remission": ("true",), "if_absent": ("no",)}
+_CHOICES = {"by_route": ROUTES, "not_in_remission": ("true",), "if_absent": ("no",), "if_cut_off": ("no",)}
 _ALSO = {"is": getattr(language, "RESULTS", ())}
 _SAID = {
     "all": "Every clause of this list holds.", "any": "At least one clause of this list holds.", "none": "No clause of this list holds.",
@@ -33,6 +33,7 @@ _SAID = {
     "not_in_remission": "Only where it is not in remission.", "within": "Counts back so far from now.",
     "longer_ago_than": "Only where it is longer ago than this.", "is": "How the value compares, for example `above 140 mmHg`.",
     "if_absent": "A missing value counts as no; say why under `because`.", "by_more_than": "Only where the limit is passed by more than this share.",
+    "if_cut_off": "What a list that was cut off at its oldest entries leaves out counts as no; say why under `because`.",
     "weight_within": "How old a body weight may be for a dose per kg.",
 }
 
@@ -63,7 +64,8 @@ def _verb(verb: str, shape: Verb) -> dict:
     words = {word: _word(verb, word, shape) for word in shape.words if word not in EXTRA_WORDS}
     found = {"$comment": FIRST_STAYS, "type": "object", "additionalProperties": False, "required": [verb, *shape.needs],
              "properties": {verb: _said(verb, _head(verb, shape)), **words, **_extra()}}
-    return found | {"dependentRequired": {"if_absent": ["because"]}} if "if_absent" in words else found
+    needs = {word: ["because"] for word in ("if_absent", "if_cut_off") if word in words}
+    return found | {"dependentRequired": needs} if needs else found
 
 
 def _extra() -> dict:

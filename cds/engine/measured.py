@@ -41,6 +41,19 @@ def is_complete(window: Quantity, facts: PatientFacts) -> bool:
     return state.complete_since is not None and state.complete_since < facts.asked_at - timedelta(hours=float(window.value))
 
 
+def none_newer(found: list[tuple[Measurement, Within]], facts: PatientFacts) -> bool:
+    """Whether no newer value than these can have been left out: a page that was cut off holds the newest entries."""
+    state = facts.lists.get("observations")
+    since = state.complete_since if state is not None else None
+    return since is not None and all(one.taken.earliest > since for one, _ in found)
+
+
+def is_cut_off(facts: PatientFacts) -> bool:
+    """Whether the newest measurements were sent and older ones left out."""
+    state = facts.lists.get("observations")
+    return state is not None and state.complete_since is not None
+
+
 def absent(term: str, name: str, window: Quantity, facts: PatientFacts) -> tuple[Missing, ...]:
     """Why there is no measurement to judge: list unread, values unusable, or none in the window."""
     if not is_complete(window, facts):
@@ -69,7 +82,8 @@ def measured(clause: Clause, facts: PatientFacts, terms: dict[str, Term]) -> Ans
     found = newest(clause.head, window, facts, wanted.amount.dimension)
     if not found:
         missing = absent(clause.head, terms[clause.head].asked_for_as, window, facts)
-        settled = clause.word("if_absent") == "no" and not any(one.unreadable for one in missing)
+        settled = (clause.word("if_absent") == "no" and not any(one.unreadable for one in missing)
+                   or clause.word("if_cut_off") == "no" and is_cut_off(facts) and not facts.unusable.get(clause.head))
         return FLAT_NO if settled else Answer(UNKNOWN, (), missing)
     hits = [(one, where) for one, where in found if holds(one.value, wanted.how, wanted.amount.value)]
     if hits:
@@ -77,7 +91,7 @@ def measured(clause: Clause, facts: PatientFacts, terms: dict[str, Term]) -> Ans
         return Answer(YES if firm else SOFT, tuple(Because(one.ref, one.text) for one, _ in hits), (),
                       () if firm else tuple(f"{one.text}: time of day not recorded" for one, _ in hits))
     vague = any(where is Within.PARTLY for _, where in found)
-    if vague or not is_complete(window, facts):
+    if vague or not (is_complete(window, facts) or none_newer(found, facts)):
         reason = "time of day not recorded" if vague else facts.lists["observations"].reason
         return Answer(UNKNOWN, (), (Missing(terms[clause.head].asked_for_as, reason, unreadable=not vague),))
     return FLAT_NO
