@@ -15,6 +15,7 @@ from cds.terms.words import Words, unaccented
 
 _WORD = re.compile(r"[a-z0-9µ%]+")
 _POSSESSIVE, _NOT = re.compile(r"['\u2019]s\b", re.I), re.compile(r"n['\u2019]t\b", re.I)
+_WITH = re.compile(r"\bw/o\b|\bw/(?=\s|[a-z])", re.I)
 _END, _COMMA = re.compile(r"[;\n!?]|\.(\s|$)"), re.compile(r",")
 
 
@@ -89,7 +90,8 @@ def affirmed(text: str, names: Words) -> Iterator[Affirmed]:
 
 
 def _read(text: str) -> _Text:
-    plain = _POSSESSIVE.sub(" ", _NOT.sub(" not", unaccented(text))).casefold()
+    spelled = _WITH.sub(lambda found: "without " if found.group().endswith(("o", "O")) else "with ", unaccented(text))
+    plain = _POSSESSIVE.sub(" ", _NOT.sub(" not", spelled)).casefold()
     words, breaks, place = [], [], 0
     for found in _WORD.finditer(plain):
         breaks.append(_mark(plain[place:found.start()]))
