@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from charts import NOW, READY, RXNORM, ZONE, bundle, facts, order
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_terms import FIND
+
+from cds import pipeline
+from cds.hooks.request import request
 
 CHECK = settings(max_examples=300, deadline=None, derandomize=True, database=None)
 
@@ -76,3 +80,18 @@ def test_another_part_of_the_text_changes_nothing(text, words, mark):
     other = " ".join(words)
     alone, both = FIND.condition((), text), FIND.condition((), f"{other}{mark}{text}{mark}{other}")
     assert (both.terms, both.history) == (alone.terms, alone.history)
+
+
+def test_a_card_does_not_call_active_what_its_text_puts_in_the_past():
+    found = facts(conditions=bundle({"resourceType": "Condition", "id": "c", "code": {"text": "Hx of SAH"}, "clinicalStatus": {"coding": [{"code": "active"}]}}))
+    assert [one.text for one in found.conditions["other-intracranial-bleeding"]] == ["Hx of SAH, said to be in the past"]
+
+
+def test_a_drug_that_counts_by_code_and_by_name_stands_once_on_the_card():
+    drug = {"resourceType": "MedicationStatement", "id": "m", "status": "active", "effectivePeriod": {"start": "2026-06-01"},
+            "medicationCodeableConcept": {"coding": [{"system": RXNORM, "code": "7052"}], "text": "morphine ER"}}
+    other = {**drug, "id": "n", "medicationCodeableConcept": {"coding": [{"system": RXNORM, "code": "187832"}], "text": "pregabalin"}}
+    asked = request({"hook": "order-sign", "hookInstance": "x", "context": {"patientId": "p1", "draftOrders": bundle(order())},
+                     "prefetch": {"medicationstatements": bundle(drug, other)}})
+    cards = pipeline.decide(asked, READY, NOW, ZONE, lambda: "id").cards
+    assert sum(card["detail"].count("MedicationStatement m") for card in cards) == 1
