@@ -28,6 +28,9 @@ COUNTS = {
     "Family history of stroke, schizophrenia": "psychosis-primary", "No diabetes and COPD": "copd", "COPD and heart failure": "heart-failure",
     "COPD with heart failure": "heart-failure", "Denied for transplant because of COPD": "copd", "Acute and transient psychotic disorder":
     "psychosis-brief", "Major depressive disorder, recurrent, severe with psychotic features": "psychotic-depression",
+    "Risk of aneurysm rupture": "aneurysm", "No aneurysm growth": "aneurysm", "no evidence of aneurysm rupture": "aneurysm",
+    "No COPD exacerbation": "copd", "no psychosis relapse since 2019": "psychosis-primary", "no pregnancy complications": "pregnant", "Positive pregnancy test": "pregnant",
+    "Pregnancy test: positive": "pregnant",
     "MDD, recurrent, severe w/ psychotic features": "psychotic-depression", "MDD with psychosis": "psychotic-depression", "hx of SAH":
     "other-intracranial-bleeding", "Traumatic SDH": "traumatic-intracranial-bleeding", "Type B aortic dissection": "arterial-dissection",
     "Type A dissection": "arterial-dissection", "IUP @ 9w": "pregnant", "COPD w/o exacerbation": "copd",
@@ -41,7 +44,8 @@ DENIED = (
     "Aneurysm, ruled out", "Aneurysm not found", "Pregnancy excluded", "without heart failure", "Hypertension without heart failure",
     "not currently pregnant", "not pregnant", "non-pregnant", "never pregnant", "No known cerebral aneurysm", "no history of psychosis",
     "isn't pregnant", "negative for aneurysm", "at risk of psychosis", "psychosis risk", "aneurysm screening", "Screening for brain aneurysm",
-    "absence of psychosis", "No thoracic aneurysm", "Hypertension w/o heart failure")
+    "absence of psychosis", "No thoracic aneurysm", "Hypertension w/o heart failure", "Denies SI/HI/psychosis",
+    "Family h/o aneurysm", "Family history of aneurysm rupture", "Wife is pregnant", "trying to get pregnant", "Prevention of pregnancy")
 
 PAST = {"History of psychosis": True, "h/o COPD": True, "Psychosis, resolved": True, "Psychosis resolved": True, "previous ectopic pregnancy": True,
         "psychosis history": True, "History of recurrent postpartum psychosis": True, "past psychosis": True, "COPD": False, "COPD, s/p transplant": False,

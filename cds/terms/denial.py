@@ -16,6 +16,7 @@ from cds.terms.words import Words, unaccented
 _WORD = re.compile(r"[a-z0-9µ%]+")
 _POSSESSIVE, _NOT = re.compile(r"['\u2019]s\b", re.I), re.compile(r"n['\u2019]t\b", re.I)
 _WITH = re.compile(r"\bw/o\b|\bw/(?=\s|[a-z])", re.I)
+_SLASH = re.compile(r"(?<=[a-z]{2})/(?=[a-z]{2})", re.I)
 _END, _COMMA = re.compile(r"[;\n!?]|\.(\s|$)"), re.compile(r",")
 
 
@@ -28,7 +29,7 @@ _FIRM = _phrases("no evidence of", "no history of", "no sign of", "no signs of",
                  "negative for", "screening for", "screen for", "risk of", "risk for", "contact with", "vaccination against", "vaccination for",
                  "denies", "denied", "deny", "denying", "rule out", "ruled out", "rules out", "ruling out", "r o",
                  "exclude", "excludes", "excluded", "excluding")
-_FAMILY = _phrases("family history of", "family history for", "family history", "family hx of", "family hx", "family", "fhx of", "fhx", "fh of", "fh")
+_FAMILY = _phrases("family history of", "family history for", "family history", "family hx of", "family hx", "family h o", "family", "fhx of", "fhx", "fh of", "fh")
 _BEFORE = tuple(sorted((*_BARE, *_FIRM, *_FAMILY, ("negative",)), key=len, reverse=True))
 _AFTER_COMMA = _phrases("ruled out", "refuted", "not found", "not present", "not confirmed", "not seen", "not detected", "excluded")
 _AFTER = (*_AFTER_COMMA, *_phrases("screening", "screen", "vaccination", "family history"))
@@ -43,6 +44,9 @@ _STOPS = frozenset("""but however although though except with in during affectin
  presenting presents patient""".split())
 _NO_DENIAL = frozenset("""ruptured rupture change changes growth growing expanding enlarging increase increased progression worsening worse
  improvement deterioration uncontrolled controlled complication complications complicated treatment therapy longer only""".split())
+_OF_THE_NAME = frozenset("""rupture growth expansion enlargement progression bleed bleeding leak recurrence relapse relapses exacerbation exacerbations
+ decompensation complication complications change changes control treatment therapy medication medications surgery repair""".split())
+"""After a name these are what is denied, not the name: no aneurysm rupture, no COPD exacerbation."""
 _UNDECIDED = frozenset("not cannot unable never impossible difficult failed no without".split())
 _FILLING = frozenset("was is are were has have been be now already since".split())
 _REACH = 7
@@ -79,7 +83,7 @@ def affirmed(text: str, names: Words) -> Iterator[Affirmed]:
             mark == "." or (mark and not value) for mark in read.breaks[first + 1:after])):
         core = start + 2 if read.words[start:start + 2] == ("history", "of") else start
         joined = denied_until >= 0 and _joined(read, denied_until, core)
-        if joined or _denied_before(read, core):
+        if joined or _denied_before(read, core, end):
             denied_until = end
         elif _denied_after(read, end):
             denied_until = -1
@@ -91,7 +95,7 @@ def affirmed(text: str, names: Words) -> Iterator[Affirmed]:
 
 def _read(text: str) -> _Text:
     spelled = _WITH.sub(lambda found: "without " if found.group().endswith(("o", "O")) else "with ", unaccented(text))
-    plain = _POSSESSIVE.sub(" ", _NOT.sub(" not", spelled)).casefold()
+    plain = _POSSESSIVE.sub(" ", _NOT.sub(" not", _SLASH.sub(" or ", spelled))).casefold()
     words, breaks, place = [], [], 0
     for found in _WORD.finditer(plain):
         breaks.append(_mark(plain[place:found.start()]))
@@ -110,14 +114,16 @@ def _joined(text: _Text, start: int, end: int) -> bool:
     return bool(between) and between[0] in ("or", "nor") and not any(text.breaks[start:end + 1]) and _LINKS.issuperset(between[1:])
 
 
-def _denied_before(text: _Text, core: int) -> bool:
+def _denied_before(text: _Text, core: int, end: int) -> bool:
+    something_of_it = end < len(text.words) and not text.breaks[end] and text.words[end] in _OF_THE_NAME
     for place in range(core - 1, max(-1, core - 1 - _REACH), -1):
         if text.breaks[place + 1]:
             return False
         for phrase in _BEFORE:
             first = place - len(phrase) + 1
             if text.stands(phrase, first):
-                return _reaches(phrase, text.words[place + 1:core]) and not _undecided(text, phrase, first)
+                return (_reaches(phrase, text.words[place + 1:core]) and not _undecided(text, phrase, first)
+                        and (phrase in _FAMILY or not something_of_it))
         if text.words[place] in _STOPS:
             return False
     return False
