@@ -81,7 +81,7 @@ def _explain_example(book: Rulebook, rule: Rule, number: int, one: Outcome) -> N
         says = book.terms[book.book.scope].says
         return _show(heading, one.answer, failed, [f"no order of this example is for {says}, and only such orders are looked at"], ())
     _show(heading, one.answer, failed, _outcome(one.verdict, one.facts.hook, None),
-          list(steps(rule, plan((rule,)), one.evaluation, one.facts, book.terms)))
+          list(steps(one.verdict.rule, plan((one.verdict.rule,)), one.evaluation, one.facts, book.terms)))
 
 
 def _explain_request(ready: Ready, rule: Rule, asked: HookRequest, now: datetime, zone: tzinfo) -> int:
