@@ -40,13 +40,14 @@ class At:
 def explain(folders: Sequence[Path], name: str, case: str | None, at: At = At()) -> int:
     """Show the answer tree of a rule for an example (by name or number) or for a request file."""
     now = at.as_of or clock.now()
-    whole = rulebook.load_whole(folders, now.date())
+    day = now.astimezone(at.zone).date()
+    whole = rulebook.load_whole(folders, day)
     (rule,) = chosen(whole, name)
     if case is not None and (case.endswith(".json") or Path(case).is_file()):
-        if not rulebook.is_in_force(rule, now.date(), drafts=True):
-            raise LookupError(f"{rule.id} is not in force on {now.date()} ({rule.status}{_dates(rule)}), so it answers no request; "
+        if not rulebook.is_in_force(rule, day, drafts=True):
+            raise LookupError(f"{rule.id} is not in force on {day} ({rule.status}{_dates(rule)}), so it answers no request; "
                               "choose another day with --as-of")
-        ready = pipeline.prepare(folders, now.date(), drafts=rule.status == "draft")
+        ready = pipeline.prepare(folders, day, drafts=rule.status == "draft")
         return _explain_request(ready, rule, _request(Path(case)), now, at.zone)
     problems: list[Problem] = []
     outcomes = list(run((rule,), whole, problems))
