@@ -5,7 +5,7 @@ from __future__ import annotations
 from cds.engine.answers import FLAT_NO, Answer, Because, Hit, Missing
 from cds.engine.formula import SOFT, UNKNOWN, YES
 from cds.engine.later import settled
-from cds.engine.measured import absent, is_complete, newest
+from cds.engine.measured import is_complete, newest, none_in, unreadable
 from cds.facts.model import PatientFacts
 from cds.intervals import Within
 from cds.quantities import Quantity
@@ -43,12 +43,13 @@ def absent_list(facts: PatientFacts) -> tuple[Missing, ...]:
 
 
 def _none(clause: Clause, name: str, window: Quantity, facts: PatientFacts) -> Answer:
-    missing = absent(str(clause.head), name, window, facts)
-    if any(one.unreadable for one in missing):
-        return Answer(UNKNOWN, (), missing)
+    term = str(clause.head)
+    unread = unreadable(term, name, window, facts)
+    if unread:
+        return Answer(UNKNOWN, (), unread)
     if clause.word("if_absent") == "no":
         return FLAT_NO
     later = clause.word("left_to_the_day_within")
-    if clause.word("left_to_the_day") or isinstance(later, Quantity) and any(one.result for one, _ in newest(str(clause.head), later, facts, "result")):
+    if clause.word("left_to_the_day") or isinstance(later, Quantity) and any(one.result for one, _ in newest(term, later, facts, "result")):
         return Answer(UNKNOWN, (), (Missing(name, "to be checked on the day", on_the_day=True),))
-    return Answer(UNKNOWN, (), missing)
+    return Answer(UNKNOWN, (), none_in(term, name, window, facts))

@@ -58,6 +58,7 @@ class Recogniser:
         self._lasting = [term for term in terms.values() if term.lasts is not None]
         self._medications: dict[tuple, Recognised] = {}
         self._conditions: dict[tuple, Recognised] = {}
+        self._measurements: dict[tuple, tuple[str, ...]] = {}
 
     def including(self, name: str) -> tuple[str, ...]:
         """A term and every term that includes it."""
@@ -203,7 +204,16 @@ class Recogniser:
             terms.setdefault(above, how)
 
     def measurement(self, codings: tuple[Coding, ...], text: str) -> tuple[str, ...]:
-        """The measurement terms of an observation: by LOINC code, else by a name that says nothing more."""
+        """The measurement terms of an observation: by LOINC code, else by a name that says nothing more; remembered."""
+        key = (codings, text)
+        found = self._measurements.get(key)
+        if found is None:
+            if len(self._measurements) > _MAX_REMEMBERED:
+                self._measurements.clear()
+            found = self._measurements[key] = self._measurement(codings, text)
+        return found
+
+    def _measurement(self, codings: tuple[Coding, ...], text: str) -> tuple[str, ...]:
         coded = False
         for system, code, _ in codings:
             if system.strip() in LOINC:
