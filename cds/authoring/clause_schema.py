@@ -11,7 +11,7 @@ from cds.rulefile.order import FIRST_STAYS
 NAME = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 _SETTING = "[a-z][a-z0-9_]*"
 _HOW = "(above|below|at least|at most) "
-_CHOICES = {"by_route": ROUTES, "not_in_remission": ("true",), "left_to_the_day": ("true",), "if_absent": ("no",), **CHOICES}
+_CHOICES = {"by_route": ROUTES, "not_in_remission": ("true",), "left_to_the_day": ("true",), "if_absent": ("no",), "if_cut_off": ("no",), **CHOICES}
 _LISTS = ("not_ended_by", "not_refuted_by")
 _ALSO = {"is": RESULTS}
 SAID = {
@@ -46,6 +46,7 @@ SAID = {
     "not_refuted_by": "A list of measurements; not where one of them came out negative later.",
     "refuted_after": "How long after the record a negative result has to lie before it counts.",
     "by_more_than": "Only where the limit is passed by more than this share.",
+    "if_cut_off": "`no`: what a list that was cut off at its oldest entries leaves out counts as no; say why under `because`.",
     "weight_within": "How old a body weight may be for a dose per kg.",
     "recorded_as": "Only where it is recorded as this.", "criticality": "Only at this criticality.", "seriousness": "Only at this seriousness.",
     "reaction": "Only with a reaction of this term.", "reaction_other_than": "Only with a reaction outside this term.",
@@ -79,7 +80,8 @@ def _verb(verb: str, shape: Verb) -> dict:
     words = {word: _word(verb, word, shape) for word in shape.words if word not in EXTRA_WORDS}
     found = {"$comment": FIRST_STAYS, "type": "object", "additionalProperties": False, "required": [verb, *shape.needs],
              "properties": {verb: _said(verb, _head(verb, shape)), **words, **_extra()}}
-    found |= {"dependentRequired": {"if_absent": ["because"]}} if "if_absent" in words else {}
+    needs = {word: ["because"] for word in ("if_absent", "if_cut_off") if word in words}
+    found |= {"dependentRequired": needs} if needs else {}
     return found | {"not": {"required": list(shape.apart)}} if shape.apart else found
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import datetime, timezone, tzinfo
 from pathlib import Path
 
 from rich.console import Console
@@ -45,17 +45,18 @@ class At:
 def explain(folders: Sequence[Path], name: str, case: str | None, at: At = At()) -> int:
     """Show the answer tree of a rule for an example (by name or number) or for a request file."""
     now = at.as_of or clock.now()
-    whole = rulebook.load_whole(folders, now.date())
-    book = at_site(whole, at.site, now.date())
+    day = now.astimezone(at.zone or timezone.utc).date()
+    whole = rulebook.load_whole(folders, day)
+    book = at_site(whole, at.site, day)
     rule = next((one for one in book.rules if one.id == name), None) or chosen(whole, name)[0]
     if rule.id not in {one.id for one in book.rules}:
         print(f"{rule.id}: {'; '.join(changes(book, rule))}")
         return 0
     if case is not None and (case.endswith(".json") or Path(case).is_file()):
-        if not rulebook.is_in_force(rule, now.date(), drafts=True):
-            raise LookupError(f"{rule.id} is not in force on {now.date()} ({rule.status}{_dates(rule)}), so it answers no request; "
+        if not rulebook.is_in_force(rule, day, drafts=True):
+            raise LookupError(f"{rule.id} is not in force on {day} ({rule.status}{_dates(rule)}), so it answers no request; "
                               "choose another day with --as-of")
-        ready = pipeline.prepare(folders, now.date(), drafts=rule.status == "draft", site=at.site)
+        ready = pipeline.prepare(folders, day, drafts=rule.status == "draft", site=at.site)
         return _explain_request(ready, rule, _request(Path(case)), now, at.zone)
     problems: list[Problem] = []
     outcomes = list(run((rule,), book, problems))
@@ -98,7 +99,7 @@ def _explain_example(book: Rulebook, rule: Rule, number: int, one: Outcome) -> N
         return _show(heading, one.answer, failed, [f"no order of this example is for {says}, and only such orders are looked at"], ())
     rule = at_settings(rule, one.example.settings, book)
     _show(heading, one.answer, failed, _outcome(one.verdict, one.facts.hook, None),
-          list(steps(rule, plan((rule,)), one.evaluation, one.facts, book.terms)))
+          list(steps(one.verdict.rule, plan((one.verdict.rule,)), one.evaluation, one.facts, book.terms)))
 
 
 def _explain_request(ready: Ready, rule: Rule, asked: HookRequest, now: datetime, zone: tzinfo | None) -> int:

@@ -43,6 +43,19 @@ def is_complete(window: Quantity, facts: PatientFacts) -> bool:
     return state.complete_since is not None and state.complete_since < facts.asked_at - timedelta(hours=float(window.value))
 
 
+def none_newer(found: list[tuple[Measurement, Within]], facts: PatientFacts) -> bool:
+    """Whether no newer value than these can have been left out: a page that was cut off holds the newest entries."""
+    state = facts.lists.get("observations")
+    since = state.complete_since if state is not None else None
+    return since is not None and all(one.taken.earliest > since for one, _ in found)
+
+
+def is_cut_off(facts: PatientFacts) -> bool:
+    """Whether the newest measurements were sent and older ones left out."""
+    state = facts.lists.get("observations")
+    return state is not None and state.complete_since is not None
+
+
 def absent(term: str, name: str, window: Quantity, facts: PatientFacts) -> tuple[Missing, ...]:
     """Why there is no measurement to judge: list unread, values unusable, or none in the window."""
     return unreadable(term, name, window, facts) or none_in(term, name, window, facts)
@@ -80,7 +93,8 @@ def measured(clause: Clause, facts: PatientFacts, terms: dict[str, Term]) -> Ans
     if not found:
         name = terms[clause.head].asked_for_as
         unread = unreadable(clause.head, name, window, facts)
-        if not unread and clause.word("if_absent") == "no":
+        if clause.word("if_absent") == "no" and not unread or (
+                clause.word("if_cut_off") == "no" and is_cut_off(facts) and not facts.unusable.get(clause.head)):
             return FLAT_NO
         return Answer(UNKNOWN, (), unread or none_in(clause.head, name, window, facts))
     hits = [pair for pair in found if wanted.holds(pair[0].value)]
@@ -89,7 +103,7 @@ def measured(clause: Clause, facts: PatientFacts, terms: dict[str, Term]) -> Ans
         return Answer(YES if firm else SOFT, tuple([Because(one.ref, one.text) for one, _ in hits]), (),
                       () if firm else tuple(f"{one.text}: time of day not recorded" for one, _ in hits))
     vague = any([where is Within.PARTLY for _, where in found])
-    if vague or not is_complete(window, facts):
+    if vague or not (is_complete(window, facts) or none_newer(found, facts)):
         reason = "time of day not recorded" if vague else facts.lists["observations"].reason
         return Answer(UNKNOWN, (), (Missing(terms[clause.head].asked_for_as, reason, unreadable=not vague),))
     return FLAT_NO

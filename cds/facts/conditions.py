@@ -76,7 +76,8 @@ def _dates(resource: Mapping[str, Any], zone: tzinfo) -> tuple[Moment | None, Mo
 
 
 def _text(known: Recognised, clinical: set[str], gone: bool, unsure: list[str], onset: Moment | None, recorded: Moment | None) -> str:
-    parts = [known.name, (sorted(clinical & _GONE) or ["ended"])[0] if gone else "active" if clinical else "clinical status not recorded"]
+    stands = "said to be in the past" if known.history else "active" if clinical else "clinical status not recorded"
+    parts = [known.name, (sorted(clinical & _GONE) or ["ended"])[0] if gone else stands]
     parts += unsure
     if onset is not None:
         parts.append(f"onset {onset.day()}")

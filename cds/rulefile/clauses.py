@@ -79,9 +79,10 @@ def _ask(verb: str, node: Node, reader: Reader, keeps: bool) -> Ask | None:
             reader.problem(node.key_place(verb), "missing-key", f"`{verb}` has no `{word}`", f"Add `{word}:`.")
     _apart(verb, shape, node, reader)
     because = node.get("because")
-    if "if_absent" in node.mapping and (because is None or not because.text):
-        reader.problem(node.key_place("if_absent"), "exception-without-because", "`if_absent` has no `because`",
-                       "Say why a missing value may count as no: `because: …`.")
+    for word, what in (("if_absent", "a missing value"), ("if_cut_off", "what was cut off")):
+        if word in node.mapping and (because is None or not because.text):
+            reader.problem(node.key_place(word), "exception-without-because", f"`{word}` has no `because`",
+                           f"Say why {what} may count as no: `because: …`.")
     head = _head(verb, shape, node, reader)
     words = tuple(sorted((word, _word(verb, word, shape, node, reader)) for word in shape.words
                          if word in node.mapping and word != "because"))
@@ -152,7 +153,7 @@ def _word(verb: str, word: str, shape: Verb, node: Node, reader: Reader) -> Oper
         return _term(value, "condition", reader)
     if word in ("not_in_remission", "left_to_the_day"):
         return _choice(value, ("true",), reader)
-    if word == "if_absent":
+    if word in ("if_absent", "if_cut_off"):
         return _choice(value, ("no",), reader)
     if word in ("not_ended_by", "not_refuted_by"):
         kind = "condition" if word == "not_ended_by" else "measurement"
