@@ -151,8 +151,12 @@ def _drafts(request: HookRequest, found: Chart, chosen: frozenset[str], ready: R
     book = ready.rulebook
     drafts = orders.drafts(request.draft_orders or (), found, book.recogniser, asked, book.book.scope, request.patient_id, ready.wanted)
     if chosen:
-        drafts.ketamine = [order for order in drafts.ketamine if order.ref in chosen or order.ref.rpartition("/")[2] in chosen]
+        drafts.ketamine = [order for order in drafts.ketamine if _is_chosen(order.ref.partition(" (order ")[0], chosen)]
     return drafts
+
+
+def _is_chosen(ref: str, chosen: frozenset[str]) -> bool:
+    return ref in chosen or ref.rpartition("/")[2] in chosen
 
 
 def _nothing_to_read(why: str, hook: str, told: Told) -> Decision:
