@@ -211,6 +211,32 @@ def test_something_that_falls_short_ends_with_1_and_says_what_and_why(tmp_path: 
     assert ended.returncode == 1 and "$.cards[0].summary: 200 characters, at most 139" in said and "matters because a longer one is cut off" in said
 
 
+def test_a_service_that_stops_answering_is_one_clear_line_and_not_a_long_wait() -> None:
+    calls = iter(range(1000))
+
+    def gone(*_: Any) -> None:
+        if next(calls) > 4:
+            raise ConnectionAbortedError
+
+    with listening(Other(answered=gone)) as other:
+        ended = cds("selftest", other.base)
+    assert (ended.returncode, ended.stdout, ended.stderr.count(b"\n")) == (2, b"", 1) and b"stopped answering after 5 calls, at `unknown members` to other (" in ended.stderr
+
+
+@pytest.mark.parametrize("junk", [None, 7, "x", [], {}, b"<html>", b"", {"cards": {}}, {"cards": [None, 7, "x", []]}, {"cards": [dict.fromkeys(CARD, 7)]}, {"cards": [dict.fromkeys(CARD)]},
+                                  {"cards": [dict.fromkeys(CARD, [7, None, {}])]}, {"cards": [dict.fromkeys(CARD, {"uuid": [], "actions": 7, "type": {}})]}], ids=str)
+def test_a_service_that_answers_nonsense_falls_short_and_breaks_nothing(junk: Any) -> None:
+    assert short(Other(response=junk)) & {"response", "summary", "card-members"}
+
+
+def test_headers_of_the_environment_go_along() -> None:
+    other, tokens = Other(), []
+    other.answered = lambda method, path, body, headers: tokens.append((headers.get("Authorization"), headers.get("X-Key")))
+    with listening(other):
+        assert cds("selftest", other.base, env={"CDS_HEADER": "Authorization: Bearer a b\nX-Key: 7"}).returncode == 0
+    assert set(tokens) == {("Bearer a b", "7")}
+
+
 anything = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
     st.sampled_from([*CARD, "cards", "systemActions", "type", "label", "topic"]), inner), max_leaves=20)
 

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import orjson
 import requests
 
-TIMEOUT = 30.0
+TIMEOUT = 15.0
 PATIENCE = 2.0
 """How long an answer to a body that is only announced is waited for."""
 

@@ -15,11 +15,12 @@ from rich.text import Text
 
 from cds.selftest import discovery, refusals, responses
 from cds.selftest.client import Answer, Client, Unreachable, address
-from cds.selftest.probes import feedback, probes
+from cds.selftest.probes import Probe, feedback, probes
 from cds.selftest.seen import PASSED, SHORT, UNTRIED, Result, Seen, result
 
 CHECKS = (*discovery.CHECKS, *responses.CHECKS, *refusals.CHECKS)
-MOST_NOTES = 4
+MOST_NOTES, MOST_FAULTS = 4, 3
+"""Notes shown for a check, and calls without an answer after which no more are made."""
 _MARKS = {PASSED: ("✓", "green"), SHORT: ("✗", "red"), UNTRIED: ("–", "dim")}
 
 
@@ -62,13 +63,22 @@ def look(client: Client, asked: Asked) -> Seen:
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
         task = bar.add_task("Asking the service", total=len(to_ask))
         for probe in to_ask:
-            seen.answers.append((probe, probe.ask(client)))
+            _ask(seen, probe)
             bar.advance(task)
-        if asked.feedback:
-            for service in seen.services:
-                for probe in bar.track([*feedback(service, seen.cards(service["id"]))], description=f"Feedback to {service['id']}"):
-                    seen.answers.append((probe, probe.ask(client)))
+        for service in seen.services if asked.feedback else ():
+            for probe in bar.track([*feedback(service, seen.cards(service["id"]))], description=f"Feedback to {service['id']}"):
+                _ask(seen, probe)
     return seen
+
+
+def _ask(seen: Seen, probe: Probe) -> None:
+    """One more answer; Unreachable where the service has stopped answering at all."""
+    seen.answers.append((probe, probe.ask(seen.client)))
+    last = seen.answers[-MOST_FAULTS:]
+    if len(last) == MOST_FAULTS and all(answer is not None and answer.fault for _, answer in last):
+        first, answer = last[0]
+        raise Unreachable(f"{seen.client.base} stopped answering after {len(seen.answers) - MOST_FAULTS + 1} calls, at `{first.name}` to "
+                          f"{first.service or first.path} ({answer and answer.fault})")
 
 
 def _refuse_others(client: Client, found: Answer) -> None:
