@@ -68,10 +68,11 @@ def evaluate(
     except RequestRefused as refused:
         stop(f"{request_file}: {refused.where}: {refused.what}")
     now: datetime = instant(as_of) or clock.now()
-    ready = pipeline.prepare(folders(rules), now.date(), site=site_file(site))
+    zoned = zone(time_zone)
+    ready = pipeline.prepare_at(folders(rules), now, zoned, site_file(site))
     for warning in ready.rulebook.site.warnings if ready.rulebook.site else ():
         sys.stderr.write(f"{warning}\n")
-    decision = pipeline.decide(asked, ready, now, zone(time_zone), clock.new_identifier)
+    decision = pipeline.decide(asked, ready, now, zoned, clock.new_identifier)
     response = {"cards": decision.cards}
     printed = {"response": response, "answers": decision.answers} if answers else response
     sys.stdout.buffer.write(orjson.dumps(printed, option=orjson.OPT_INDENT_2) + b"\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime, timezone, tzinfo
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -85,6 +85,14 @@ def prepare(folders: Sequence[Path], today: date, use_engine: bool = True, draft
         except durable.EngineFault as fault:
             reason = str(fault)
     return Ready(book, compiled, None, reason)
+
+
+def prepare_at(folders: Sequence[Path], now: datetime, zone: tzinfo | None, site: Path | None, use_engine: bool = True, drafts: bool = False) -> Ready:
+    """The rulebook of the day that an instant falls on in a time zone, else in that of the site."""
+    day = now.astimezone(zone or timezone.utc).date()
+    ready = prepare(folders, day, use_engine, drafts, site)
+    there = now.astimezone(zone or ready.zone).date()  # the time zone of the site is known once its file was read
+    return ready if there == day else prepare(folders, there, use_engine, drafts, site)
 
 
 def decide(request: HookRequest, ready: Ready, now: datetime, zone: tzinfo | None, new_identifier: Callable[[], str]) -> Decision:

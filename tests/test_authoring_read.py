@@ -77,7 +77,7 @@ def variants(verb: str) -> dict[str, Clause]:
     for head in heads(verb, shape):
         odd = shape.head == "comparison" and head in shape.choices  # nothing to compare, so nothing further to say
         for words in ([()] if odd else [part for size in range(len(optional) + 1) for part in combinations(optional, size)]):
-            if any(WITH.get(word, word) not in words or APART.get(word) in words for word in words):
+            if any(WITH.get(word, word) not in words or APART.get(word) in words for word in words) or len({*words} & {*shape.apart}) > 1:
                 continue
             written = {verb: head} | {word: operand(verb, word) for word in (*shape.needs, *words)}
             written |= {"because": OPERANDS["because"]} if "if_absent" in words else {}

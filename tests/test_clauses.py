@@ -52,7 +52,8 @@ def rule(met, keeps=False, levels=(("critical", None),), applies=None, hooks=("o
 
 
 def verdict(found: Rule, facts: PatientFacts):
-    return evaluate(plan((found,)), facts, None, TERMS)[0].verdicts[0]
+    rank = ("does not apply", "not met", "unknown", "met").index
+    return max((one.verdicts[0] for one in evaluate(plan((found,)), facts, None, TERMS)), key=lambda one: rank(one.answer))
 
 
 def answer(asked, facts: PatientFacts, keeps=False) -> str:
@@ -116,8 +117,7 @@ FLOW, HALF, PUSH = Dose(flow=F(4), duration=F(1, 2)), Dose(F(40), duration=F(1, 
 SAYS = {"yes": "met", "no": "not met", "?": "unknown"}
 NEVER = {"not_measured": "saturation", "within": "24 hours"}
 CUT = {"unusable": {"saturation": (spo2(9),)}}
-LISTED = [(TAKING, "medications"), (CLASSES, "medications"), (HAS, "conditions"), ({"has_had": "copd"}, "conditions"),
-          (ALLERGIC, "allergies")]
+LISTED = [(TAKING, "medications"), (CLASSES, "medications"), (HAS, "conditions"), ({"has_had": "copd"}, "conditions"), (ALLERGIC, "allergies")]
 
 
 @pytest.mark.parametrize("asked, name", LISTED)
@@ -217,7 +217,8 @@ FACTS = [
     ("a low value dated by the day before is soft", low(), chart(spo2(90, "2026-06-29")), "soft"),
     ("a good value dated by the day before is unknown", low(), chart(spo2(97, "2026-06-29")), "unknown"),
     ("a good value is a no on a page that reaches back far enough", low(), chart(spo2(97), **PAGE), "not met"),
-    ("a good value is unknown on a page cut off too early", low("30 days"), chart(spo2(97), **PAGE), "unknown"),
+    ("a good value is a no on a page cut off before it, the newest value decides", low("30 days"), chart(spo2(97), **PAGE), "not met"),
+    ("no value is unknown on a page cut off too early", low("30 days"), chart(**PAGE), "unknown"),
     ("not measured is met by an empty window", NEVER, chart(), "met"),
     ("not measured is a no with a value", NEVER, chart(spo2(97)), "not met"),
     ("not measured is unknown on an unread list", NEVER, chart(unread="observations"), "unknown"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from cds.facts.model import Dose
@@ -138,9 +139,12 @@ def text_dose(said: str) -> Dose | None:
 
 def strengths(texts: Iterable[str]) -> Fraction | None:
     """The greatest concentration (mg/mL) that product names or table entries state; None when none does."""
-    found = [Fraction(mass) / (Fraction(volume) if volume and Fraction(volume) else 1)
-             for said in texts for mass, volume in _STRENGTH.findall(said)]
-    return max(found, default=None)
+    return max((strength for said in texts for strength in _strengths(said)), default=None)
+
+
+@lru_cache(maxsize=1024)
+def _strengths(said: str) -> tuple[Fraction, ...]:
+    return tuple(Fraction(mass) / (Fraction(volume) if volume and Fraction(volume) else 1) for mass, volume in _STRENGTH.findall(said))
 
 
 def daily_mg(resource: Mapping[str, Any], texts: Iterable[str]) -> Fraction | None:

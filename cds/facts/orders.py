@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from cds.facts import dosage, routes
-from cds.facts.medications import Asked, identify, medication_resource, ordered_now
+from cds.facts.medications import Asked, Record, identify, medication_resource, ordered_now
 from cds.facts.model import Dose, Medication, Order, Unreadable, Wanted
 from cds.fhir import bundles, read
 from cds.fhir.bundles import Chart
@@ -186,7 +186,7 @@ def _text(known: Recognised, doses: tuple[Dose, ...], entries: list[dict[str, An
     return f"{known.name}, {said}" if said and said not in known.name else known.name
 
 
-def treatments(records: list[tuple[Mapping[str, Any], Recognised, Medication | None]], asked: Asked, scope: str,
+def treatments(records: Iterable[Record], asked: Asked, scope: str,
                members: tuple[str, ...], window: timedelta) -> list[Order]:
     """On patient-view: one stand-in order per drug in scope that the chart shows within the window."""
     latest: dict[str, Order] = {}
