@@ -14,10 +14,13 @@ from cds.options import stop
 def selftest(
     url: Annotated[str, typer.Argument(help="Address of the service, with or without /cds-services.", envvar="CDS_URL")],
     as_json: Annotated[bool, typer.Option("--json", help="Print the results as JSON.")] = False,
-    header: Annotated[Optional[list[str]], typer.Option("--header", metavar="'NAME: VALUE'", help="Header to send along; repeat. Or lines of CDS_HEADER.")] = None,
+    header: Annotated[Optional[list[str]], typer.Option("--header", metavar="'NAME: VALUE'",
+                                                        help="Header to send along; repeat. Or lines of CDS_HEADER.")] = None,
     origin: Annotated[str, typer.Option("--origin", envvar="CDS_ORIGIN", help="Browser origin that the service should allow.")] = "http://localhost",
-    authority: Annotated[Optional[Path], typer.Option("--ca-file", envvar="CDS_CA_FILE", exists=True, dir_okay=False, help="Certificate authority of its own.")] = None,
-    feedback: Annotated[bool, typer.Option("--feedback/--no-feedback", envvar="CDS_FEEDBACK", help="Send feedback on the cards that come back.")] = True,
+    authority: Annotated[Optional[Path], typer.Option("--ca-file", envvar="CDS_CA_FILE", exists=True, dir_okay=False,
+                                                      help="Certificate authority of its own.")] = None,
+    feedback: Annotated[bool, typer.Option("--feedback/--no-feedback", envvar="CDS_FEEDBACK",
+                                           help="Send feedback on the cards that come back.")] = True,
 ) -> None:
     """Check any running CDS Hooks service against the specification, with synthetic patients only."""
     from cds.selftest.run import Asked, selftest as run

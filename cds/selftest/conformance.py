@@ -20,14 +20,16 @@ SOURCE, PAGE = "conformance.yaml", "conformance.md"
 ITEMS = 192
 """How many points the specification was taken apart into; none may get lost."""
 _KEYS = {"item", "level", "asks", "tests", "does_not_apply", "not_met"}
-_SECTIONS = {"JSON": "Use of JSON", "DOC": "Documentation", "DISC": "Discovery", "REQ": "Requests", "CTX": "Hooks and their context", "PFT": "Prefetch templates",
-             "PFD": "Prefetched data", "FAUTH": "Access to the FHIR server", "PERF": "Speed", "RESP": "Responses", "CARD": "Cards", "SRC": "Source", "SUG": "Suggestions",
-             "ACT": "Actions", "OVR": "Override reasons", "LINK": "Links", "SYS": "System actions", "FB": "Feedback", "SEC": "Security", "JWT": "Trusting clients",
-             "CORS": "Browsers", "STALE": "Cards that replace others", "EXT": "Extensions", "COD": "Codings", "HOOK": "Names of hooks", "CRDX": "Da Vinci CRD"}
+_SECTIONS = {"JSON": "Use of JSON", "DOC": "Documentation", "DISC": "Discovery", "REQ": "Requests", "CTX": "Hooks and their context",
+             "PFT": "Prefetch templates", "PFD": "Prefetched data", "FAUTH": "Access to the FHIR server", "PERF": "Speed", "RESP": "Responses",
+             "CARD": "Cards", "SRC": "Source", "SUG": "Suggestions", "ACT": "Actions", "OVR": "Override reasons", "LINK": "Links",
+             "SYS": "System actions", "FB": "Feedback", "SEC": "Security", "JWT": "Trusting clients", "CORS": "Browsers",
+             "STALE": "Cards that replace others", "EXT": "Extensions", "COD": "Codings", "HOOK": "Names of hooks", "CRDX": "Da Vinci CRD"}
 _HEAD = """# Conformance with CDS Hooks
 
-CDS Hooks 2.0.1 with the 3.0 ballot in view, taken apart into {all} numbered items; those of Da Vinci CRD say so. An item is **met** when a test proves it, or it
-says why it **does not apply**, or honestly that it is **not met**. A running service, this one or another, is checked with `cds selftest URL`.
+CDS Hooks 2.0.1 with the 3.0 ballot in view, taken apart into {all} numbered items; those of Da Vinci CRD say so. An item is **met** when a
+test proves it, or it says why it **does not apply**, or honestly that it is **not met**. A running service, this one or another,
+is checked with `cds selftest URL`.
 
 | met | not met | does not apply |
 |---|---|---|
@@ -90,7 +92,8 @@ def slips(found: Sequence[Item], root: Path) -> Iterator[str]:
 def _functions(path: Path) -> set[str]:
     if not path.is_file():
         return set()
-    return {node.name for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {node.name for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name.startswith("test_")}
 
 
 def page(found: Sequence[Item]) -> str:

@@ -42,7 +42,8 @@ def _each(seen: Seen) -> Iterator[tuple[str, Mapping[str, Any]]]:
 def _members(seen: Seen) -> Iterator[str]:
     for place, one in _each(seen):
         yield from (f"{place}.{key}: not a text" for key in ("hook", "description", "id") if not _text(one.get(key)))
-        yield from (f"{place}.{key}: not a text" for key in ("title", "usageRequirements", "version", "hookVersion") if key in one and not _text(one[key]))
+        yield from (f"{place}.{key}: not a text" for key in ("title", "usageRequirements", "version",
+                                                             "hookVersion") if key in one and not _text(one[key]))
         yield from (f"{place}.{key}: not a member of a service; put it under extension" for key in one if key not in _MEMBERS)
         if not isinstance(one.get("extension", {}), dict):
             yield f"{place}.extension: not an object"
@@ -132,10 +133,12 @@ def _text(value: Any) -> bool:
 
 
 CHECKS = (
-    Check("discovery", "Discovery", SHALL, "GET /cds-services answers 200 with an array of services", "without it no client can find the service", _listed),
+    Check("discovery", "Discovery", SHALL, "GET /cds-services answers 200 with an array of services", "without it no client can find the service",
+          _listed),
     Check("service-members", "Discovery", SHALL, "Each service has hook, description and id, and no member of its own making",
           "clients refuse or ignore an entry they cannot read", _members),
-    Check("service-title", "Discovery", SHOULD, "Each service has a title", "it is what an administrator reads in the EHR's list of services", _titled),
+    Check("service-title", "Discovery", SHOULD, "Each service has a title", "it is what an administrator reads in the EHR's list of services",
+          _titled),
     Check("service-twice", "Discovery", SHALL, "No service is listed twice for one hook", "the EHR would call one and lose the other", _told_apart),
     Check("hook-names", "Discovery", SHOULD, "Hooks are named noun-verb, and none is deprecated", "no EHR fires a deprecated hook", _hooks),
     Check("discovery-empty", "Discovery", SHALL, "Nothing in discovery is null or empty", "a client may refuse the whole document", _nothing_empty),
@@ -143,6 +146,7 @@ CHECKS = (
           "the client puts its own server in front; anything else cannot be fetched", _relative),
     Check("prefetch-tokens", "Prefetch", SHALL, "Tokens are fields of the context that may be used, or ids of the user",
           "a token that the client cannot fill makes the whole template go unanswered", _tokens),
-    Check("prefetch-simple", "Prefetch", SHOULD, "Searches keep to widely supported parameters", "a server that does not know one answers with an error or with everything", _simple),
+    Check("prefetch-simple", "Prefetch", SHOULD, "Searches keep to widely supported parameters",
+          "a server that does not know one answers with an error or with everything", _simple),
     Check("prefetch-once", "Prefetch", SHOULD, "No parameter stands twice in a template", "known clients drop one of the two", _once),
 )

@@ -51,7 +51,8 @@ def _fetched(template: str, chart: Mapping[str, list[Document]]) -> Document | N
 def _chart(now: datetime) -> dict[str, list[Document]]:
     hour, month = _instant(now - timedelta(hours=1)), _instant(now - timedelta(days=30))
     crisis = {"coding": [{"system": "http://hl7.org/fhir/sid/icd-10-cm", "code": "I16.1"}], "text": "Hypertensive emergency"}
-    person = _resource("Patient", "patient", subject=False, name=[{"family": "Selftest", "given": ["Synthetic"]}], gender="female", birthDate="1980-01-01")
+    person = _resource("Patient", "patient", subject=False, name=[{"family": "Selftest", "given": ["Synthetic"]}], gender="female",
+                       birthDate="1980-01-01")
     return {
         "Patient": [person],
         "Condition": [_resource("Condition", "condition", code=crisis, clinicalStatus=_code("condition-clinical", "active"),

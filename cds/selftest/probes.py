@@ -49,7 +49,8 @@ def probes(services: Sequence[Mapping[str, Any]], origin: str) -> Iterator[Probe
     for service in services:
         yield from _right(service, origin, now)
         yield from _wrong(service, now)
-    yield _posted("", UNKNOWN_SERVICE, f"/cds-services/no-such-service-{clock.new_identifier()[:8]}", request({"hook": "patient-view"}, NONE, "selftest", now))
+    yield _posted("", UNKNOWN_SERVICE, f"/cds-services/no-such-service-{clock.new_identifier()[:8]}",
+                  request({"hook": "patient-view"}, NONE, "selftest", now))
 
 
 def _path(service: Mapping[str, Any]) -> str:
@@ -87,7 +88,8 @@ def _right(service: Mapping[str, Any], origin: str, now: datetime) -> Iterator[P
 def _wrong(service: Mapping[str, Any], now: datetime) -> Iterator[Probe]:
     identity, path = service.get("id"), _path(service)
     full = request(service, HAZARDS, clock.new_identifier(), now)
-    for name, body in ((MALFORMED, orjson.dumps(full)[:-1]), (NOT_AN_OBJECT, [full]), (NO_CONTEXT, _without(full, "context")), (NO_HOOK, _without(full, "hook")),
+    for name, body in ((MALFORMED, orjson.dumps(full)[:-1]), (NOT_AN_OBJECT, [full]), (NO_CONTEXT, _without(full, "context")),
+                       (NO_HOOK, _without(full, "hook")),
                        (OTHER_HOOK, full | {"hook": "selftest-never-fired"})):
         yield _posted(identity, name, path, body)
     yield Probe(str(identity), GET, "GET", path)
@@ -113,7 +115,8 @@ def feedback(service: Mapping[str, Any], cards: Sequence[Any]) -> Iterator[Probe
     yield posted(REPEATED, {"feedback": [entry]})
     chosen = [(card["uuid"], one["uuid"]) for card in named for _, one in each(card, "suggestions", "") if one.get("uuid")]
     if chosen:
-        yield posted(ACCEPTED, {"feedback": [{"card": chosen[0][0], "outcome": "accepted", "outcomeTimestamp": at, "acceptedSuggestions": [{"id": chosen[0][1]}]}]})
+        yield posted(ACCEPTED, {"feedback": [{"card": chosen[0][0], "outcome": "accepted", "outcomeTimestamp": at,
+                                              "acceptedSuggestions": [{"id": chosen[0][1]}]}]})
     reason = {"overrideReason": {"userComment": "cds selftest with a synthetic patient"}}
     yield posted(BATCH, {"feedback": [entry | {"card": one} | reason for one in (*ids, clock.new_identifier())]})
     yield posted(BAD_FEEDBACK, b'{"feedback":')

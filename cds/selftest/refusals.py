@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from cds.selftest.client import Answer
-from cds.selftest.probes import (ACCEPTED, BAD_FEEDBACK, BATCH, BROWSER, GET, MALFORMED, NO_CONTEXT, NO_FEEDBACK, NO_HOOK, NOT_AN_OBJECT, OTHER_HOOK, OVERRIDDEN,
-                                 PREFLIGHT, REPEATED, TEXT, TOO_LARGE, UNKNOWN_SERVICE, WRONG, Probe)
+from cds.selftest.probes import (ACCEPTED, BAD_FEEDBACK, BATCH, BROWSER, GET, MALFORMED, NO_CONTEXT, NO_FEEDBACK, NO_HOOK, NOT_AN_OBJECT, OTHER_HOOK,
+                                 OVERRIDDEN, PREFLIGHT, REPEATED, TEXT, TOO_LARGE, UNKNOWN_SERVICE, WRONG, Probe)
 from cds.selftest.seen import SHALL, SHOULD, Check, NotTried, Seen
 
 _TRACES = (b"Traceback (most recent", b"\tat java.", b"\n    at ", b"System.Exception")
@@ -130,17 +130,26 @@ CHECKS = (
     Check("wrong-hook", _ERRORS, SHOULD, "The hook of another service gets 400", _MISTAKEN, _refused(OTHER_HOOK, 400, 404, 422)),
     Check("unknown-service", _ERRORS, SHOULD, "An unknown service gets 404", _MISTAKEN, _refused(UNKNOWN_SERVICE, 404)),
     Check("other-method", _ERRORS, SHOULD, "Another method gets 405", "the EHR's administrator sees at once what is wrong", _refused(GET, 405)),
-    Check("other-type", _ERRORS, SHOULD, "A body that is not JSON gets 415", "a misread body could be taken for a request without a chart", _refused(TEXT, 415)),
-    Check("too-large", _ERRORS, SHOULD, "A body of 64 MB is refused with 413", "one client must not be able to fill the memory of the service", _refused(TOO_LARGE, 413)),
-    Check("operation-outcome", _ERRORS, SHOULD, "Refusals carry an OperationOutcome", "it is what the EHR's log shows to whoever searches the fault", _explained),
-    Check("stack-trace", _ERRORS, SHALL, "No answer shows a stack trace", "it tells an attacker what to try, and may hold data of patients", _discreet),
-    Check("stays-up", _ERRORS, SHALL, "Nothing that was sent made the service fail", "a request that crashes one crashes the next patient's check too", _stays_up),
-    Check("preflight", _BROWSER, SHOULD, "The preflight of a browser is answered", "clients that run in a browser cannot call the service otherwise", _preflight),
+    Check("other-type", _ERRORS, SHOULD, "A body that is not JSON gets 415", "a misread body could be taken for a request without a chart",
+          _refused(TEXT, 415)),
+    Check("too-large", _ERRORS, SHOULD, "A body of 64 MB is refused with 413", "one client must not be able to fill the memory of the service",
+          _refused(TOO_LARGE, 413)),
+    Check("operation-outcome", _ERRORS, SHOULD, "Refusals carry an OperationOutcome", "it is what the EHR's log shows to whoever searches the fault",
+          _explained),
+    Check("stack-trace", _ERRORS, SHALL, "No answer shows a stack trace", "it tells an attacker what to try, and may hold data of patients",
+          _discreet),
+    Check("stays-up", _ERRORS, SHALL, "Nothing that was sent made the service fail",
+          "a request that crashes one crashes the next patient's check too", _stays_up),
+    Check("preflight", _BROWSER, SHOULD, "The preflight of a browser is answered", "clients that run in a browser cannot call the service otherwise",
+          _preflight),
     Check("cors-answer", _BROWSER, SHOULD, "Answers may be read by a browser", "the call is made, and its cards are thrown away", _readable),
     Check("https", _BROWSER, SHALL, "The service is called over https", "requests hold the chart of a patient", _encrypted),
-    Check("feedback", _FEEDBACK, SHALL, "An overridden card is taken, also without a reason", "the client would send it again, or give up", _taken(OVERRIDDEN)),
+    Check("feedback", _FEEDBACK, SHALL, "An overridden card is taken, also without a reason", "the client would send it again, or give up",
+          _taken(OVERRIDDEN)),
     Check("feedback-repeated", _FEEDBACK, SHALL, "The same feedback may be sent again", "clients repeat what they are not sure of", _taken(REPEATED)),
     Check("feedback-accepted", _FEEDBACK, SHALL, "An accepted suggestion is taken", "it tells which advice helps", _taken(ACCEPTED)),
-    Check("feedback-batch", _FEEDBACK, SHALL, "Several cards may be told of in one call, also unknown ones", "clients collect feedback", _taken(BATCH)),
-    Check("feedback-malformed", _FEEDBACK, SHOULD, "Feedback that cannot be read gets 400", "the client believes otherwise that it was kept", _bad_feedback),
+    Check("feedback-batch", _FEEDBACK, SHALL, "Several cards may be told of in one call, also unknown ones", "clients collect feedback",
+          _taken(BATCH)),
+    Check("feedback-malformed", _FEEDBACK, SHOULD, "Feedback that cannot be read gets 400", "the client believes otherwise that it was kept",
+          _bad_feedback),
 )

@@ -84,7 +84,8 @@ def _ask(seen: Seen, probe: Probe) -> None:
 def _refuse_others(client: Client, found: Answer) -> None:
     at = f"{client.base}/cds-services"
     if not found.status:
-        raise Unreachable(f"nothing answers at {client.base} ({found.fault}); start the service, or name its address: `cds selftest http://127.0.0.1:8080`")
+        raise Unreachable(f"nothing answers at {client.base} ({found.fault}); start the service, or name its address: "
+                          "`cds selftest http://127.0.0.1:8080`")
     if found.status in (401, 403):
         raise Unreachable(f"{at} answers {found.status}; give it a token: `--header \"Authorization: Bearer …\"`")
     if found.status == 404 or 300 <= found.status < 400:
@@ -113,7 +114,8 @@ def show(seen: Seen, results: list[Result], console: Console) -> None:
         console.print(table)
         console.print()
     states = Counter(one.state for one in results)
-    console.print(Text(f"{seen.client.base}: {states[PASSED]} passed, {states[SHORT]} fall short, {states[UNTRIED]} not tried; {len(seen.services)} services, "
+    services = f"{len(seen.services)} service{'s' if len(seen.services) != 1 else ''}"
+    console.print(Text(f"{seen.client.base}: {states[PASSED]} passed, {states[SHORT]} fall short, {states[UNTRIED]} not tried; {services}, "
                        f"{len(seen.answers) + 1} calls with synthetic patients", "bold red" if states[SHORT] else "bold green"))
 
 

@@ -19,18 +19,20 @@ def document() -> dict[str, Any]:
     paths: dict[str, Any] = {
         "/cds-services": {"get": _get("Discovery: the services, their hooks and prefetch templates.", "discovery", _schema("Discovery"))},
         "/livez": {"get": _get("Whether the process runs.", "livez", closed({"status": {"const": "alive"}}))},
-        "/readyz": {"get": _get("Rulebook version and hash, state of the inference engine, whether changed rules were refused.", "readyz", _schema("Ready"))},
+        "/readyz": {"get": _get("Rulebook version and hash, state of the inference engine, whether changed rules were refused.", "readyz",
+                                _schema("Ready"))},
         "/openapi.json": {"get": _get("This document.", "openapi", OBJECT)},
         "/metrics": {"get": {"operationId": "metrics", "summary": "Metrics in Prometheus' text form.",
-                             "responses": {"200": {"description": "metrics", "content": {"text/plain": {"schema": {"type": "string"}}}}, **_failed()}}},
+                             "responses": {"200": {"description": "metrics", "content": {"text/plain": {"schema": {"type": "string"}}}},
+                                           **_failed()}}},
     }
     for hook in HOOKS:
         paths[f"/cds-services/{service_id(hook)}"] = {"post": _service(hook)}
         paths[f"/cds-services/{service_id(hook)}/feedback"] = {"post": _feedback(hook)}
-    return {"openapi": "3.1.0", "info": {"title": "ketamine-cds", "version": __version__,
-                                         "description": "CDS Hooks 2.0.1 service for ketamine therapy. Other paths answer 404, other methods 405, "
-                                                        "each with an OperationOutcome.", "license": {"name": "Apache-2.0"}},
-            "paths": paths, "components": {"schemas": _schemas()}}
+    info = {"title": "ketamine-cds", "version": __version__, "license": {"name": "Apache-2.0"},
+            "description": "CDS Hooks 2.0.1 service for ketamine therapy. Other paths answer 404, other methods 405, each with an OperationOutcome; "
+                           "headers that come too slowly 408, too large ones 431, without a body."}
+    return {"openapi": "3.1.0", "info": info, "paths": paths, "components": {"schemas": _schemas()}}
 
 
 def _schema(name: str) -> dict[str, str]:
@@ -63,17 +65,19 @@ def _service(hook: str) -> dict[str, Any]:
     refused = _refused({
         "400": "not a request of this hook; says what and where", "408": "the body came too slowly",
         "412": "ketamine is ordered and nothing of the chart could be read", "413": "the body is too large",
-        "415": "the body is not JSON", "503": "too many requests; see Retry-After"})
-    return _post(service_id(hook), f"The service for the hook {hook}.", f"Request-{hook}", {"200": _json("cards, perhaps none", _schema("Response")), **refused})
+        "415": "the body is not JSON, or is compressed", "503": "too many requests; see Retry-After"})
+    return _post(service_id(hook), f"The service for the hook {hook}.", f"Request-{hook}",
+                 {"200": _json("cards, perhaps none", _schema("Response")), **refused})
 
 
 def _feedback(hook: str) -> dict[str, Any]:
     refused = _refused({
         "400": "an entry cannot be used; says which and why, and nothing is stored", "408": "the body came too slowly",
-        "413": "the body is too large, or has too many entries", "415": "the body is not JSON",
+        "413": "the body is too large, or has too many entries", "415": "the body is not JSON, or is compressed",
         "503": "the store does not answer, or too much feedback is under way; send all of it again, see Retry-After"})
     stored = _json("stored, each entry once however often it is sent", {"type": "object", "maxProperties": 0})
-    return _post(f"{service_id(hook)}-feedback", f"What was done with cards of the service for {hook}, one or many.", "Feedback", {"200": stored, **refused})
+    return _post(f"{service_id(hook)}-feedback", f"What was done with cards of the service for {hook}, one or many.", "Feedback",
+                 {"200": stored, **refused})
 
 
 def _schemas() -> dict[str, Any]:

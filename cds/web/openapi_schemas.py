@@ -33,12 +33,14 @@ def request(hook: str) -> Schema:
         context["properties"]["draftOrders"] = {"type": ["object", "null"], "properties": {"resourceType": {"const": "Bundle"}, "entry": entries},
                                                 "description": "A Bundle of the orders; without one the check cannot run, which a card says."}
     if hook == "order-select":
-        context["properties"]["selections"] = {"type": ["array", "null"], "items": {"type": "string"}, "description": "Type/id of the orders just selected."}
+        context["properties"]["selections"] = {"type": ["array", "null"], "items": {"type": "string"},
+                                               "description": "Type/id of the orders just selected."}
     instance = {"type": "string", "minLength": 1, "maxLength": MAX_TEXT}
     lists = {"type": ["object", "null"], "description": "The lists that discovery asks for, under its keys."}
     return {"type": "object", "required": ["hook", "hookInstance", "context"],
             "properties": {"hook": {"const": hook}, "hookInstance": instance, "context": context, "prefetch": lists, "fhirServer": _MAYBE_TEXT,
-                           "fhirAuthorization": {"type": ["object", "null"], "description": "Its `patient` may not be another than context.patientId."}}}
+                           "fhirAuthorization": {"type": ["object", "null"],
+                                                 "description": "Its `patient` may not be another than context.patientId."}}}
 
 
 def feedback() -> Schema:
@@ -47,13 +49,16 @@ def feedback() -> Schema:
     words = {"type": ["string", "null"], "maxLength": 1000, "pattern": "^[ -~]*$"}
     coding = {"type": ["object", "null"], "properties": {"code": words, "system": words, "display": words}}
     reason = {"type": ["object", "null"], "properties": {"reason": coding, "userComment": {"type": ["string", "null"], "pattern": "^[^\\u0000]*$"}}}
-    common = {"card": identity, "outcomeTimestamp": {"type": "string", "format": "date-time", "description": "An instant after 1900, not later than now."}}
+    common = {"card": identity, "outcomeTimestamp": {"type": "string", "format": "date-time",
+                                                     "description": "An instant after 1900, not later than now."}}
     offered = {"type": "array", "minItems": 1, "items": {"type": "object", "required": ["id"], "properties": {"id": identity}}}
     accepted, overridden = OUTCOMES
     either = [{"type": "object", "required": [*common, "outcome", "acceptedSuggestions"],
                "properties": {**common, "outcome": {"const": accepted}, "acceptedSuggestions": offered}},
-              {"type": "object", "required": [*common, "outcome"], "properties": {**common, "outcome": {"const": overridden}, "overrideReason": reason}}]
-    return {"type": "object", "required": ["feedback"], "properties": {"feedback": {"type": "array", "maxItems": MOST_ENTRIES, "items": {"oneOf": either}}}}
+              {"type": "object", "required": [*common, "outcome"],
+               "properties": {**common, "outcome": {"const": overridden}, "overrideReason": reason}}]
+    return {"type": "object", "required": ["feedback"], "properties": {"feedback": {"type": "array", "maxItems": MOST_ENTRIES,
+                                                                                    "items": {"oneOf": either}}}}
 
 
 def _card() -> Schema:
@@ -81,8 +86,10 @@ def schemas() -> dict[str, Schema]:
     return {
         "Discovery": closed({"services": {"type": "array", "items": service}}),
         "Response": closed({"cards": {"type": "array", "items": _card()}}),
-        "OperationOutcome": closed({"resourceType": {"const": "OperationOutcome"}, "issue": {"type": "array", "minItems": 1, "maxItems": 1, "items": issue}}),
+        "OperationOutcome": closed({"resourceType": {"const": "OperationOutcome"},
+                                    "issue": {"type": "array", "minItems": 1, "maxItems": 1, "items": issue}}),
         "Ready": {"type": "object", "required": ["status", "engine", "rulebook", "day", "worker", "reload", "store"],
-                  "properties": {"status": TEXT, "engine": TEXT, "day": {"type": "string", "format": "date"}, "worker": {"type": "integer"}, "store": TEXT,
+                  "properties": {"status": TEXT, "engine": TEXT, "day": {"type": "string", "format": "date"}, "worker": {"type": "integer"},
+                                 "store": TEXT,
                                  "rulebook": closed({"version": TEXT, "hash": TEXT, "rules": {"type": "integer"}}), "reload": OBJECT}},
     }
