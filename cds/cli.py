@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import orjson
 import typer
@@ -95,10 +97,23 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
         raise typer.Exit()
 
 
+def _named_in_the_environment() -> Callable[[], object]:
+    """The command line in which every option may also be given as CDS_<OPTION>."""
+    made: Any = typer.main.get_command(app)
+    for command in made.commands.values():
+        for one in command.params:
+            if one.param_type_name == "option" and one.name != "help" and not one.envvar:
+                one.envvar = "CDS_" + max(one.opts, key=len).lstrip("-").replace("-", "_").upper()
+    return made
+
+
 def main() -> None:
     """Run the command line; every expected failure is one clear message and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a sign shows a question mark
     try:
-        app()
+        _named_in_the_environment()()
     except RulesRefused as refused:
         sys.stderr.write(f"{refused}\ncds: the rulebook cannot be used, {len(refused.problems)} problem(s) above\n")
         sys.exit(2)

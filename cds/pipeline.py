@@ -53,17 +53,22 @@ class Ready:
 class Decision:
     """The response to one request: cards, answers of every rule, the facts and verdicts behind them, and engine events.
 
-    `silent` holds what rules that a site made silent would have told.
+    `told` puts the answers together when they are asked for.  `silent` holds what rules that a site made silent would have told.
     `evaluable` is False where ketamine is ordered and nothing of the chart could be read.
     """
 
     cards: list[dict[str, Any]]
-    answers: dict[str, dict[str, Any]]
+    told: Callable[[], dict[str, dict[str, Any]]]
     evaluable: bool = True
     facts: PatientFacts | None = None
     evaluations: tuple[Evaluation, ...] = ()
     findings: tuple[Finding, ...] = ()
     silent: tuple[Finding, ...] = ()
+
+    @property
+    def answers(self) -> dict[str, dict[str, Any]]:
+        """The answer of every rule."""
+        return self.told()
 
     @property
     def events(self) -> tuple[str, ...]:
@@ -127,7 +132,7 @@ def _without_ketamine(request: HookRequest, drafts: orders.Drafts, ready: Ready,
         return _nothing_to_read("a draft order belongs to another patient", request.hook, told)
     if drafts.conflicts:
         return _nothing_to_read(drafts.conflicts[0].what, request.hook, told)
-    return _nothing_to_read("no order could be read", request.hook, told) if not drafts.readable else Decision([], _none_apply(ready))
+    return _nothing_to_read("no order could be read", request.hook, told) if not drafts.readable else Decision([], lambda: _none_apply(ready))
 
 
 def _evaluated(facts: PatientFacts, ready: Ready, new_identifier: Callable[[], str]) -> Decision:
@@ -138,7 +143,7 @@ def _evaluated(facts: PatientFacts, ready: Ready, new_identifier: Callable[[], s
     cards = compose(told, Told(book, facts.orders, facts.unreadable, new_identifier, not blind, book.full))
     evaluable = not blind or any(one.message is not None for one in told)
     shown = {one.verdict.rule.id for one in told}
-    return Decision(cards, _answers(evaluations, ready, shown), evaluable, facts, evaluations, tuple(told),
+    return Decision(cards, lambda: _answers(evaluations, ready, shown), evaluable, facts, evaluations, tuple(told),
                     tuple(findings(evaluations, facts.hook, silent=True)) if any(rule.silent for rule in book.rules) else ())
 
 
@@ -146,15 +151,19 @@ def _drafts(request: HookRequest, found: Chart, chosen: frozenset[str], ready: R
     book = ready.rulebook
     drafts = orders.drafts(request.draft_orders or (), found, book.recogniser, asked, book.book.scope, request.patient_id, ready.wanted)
     if chosen:
-        drafts.ketamine = [order for order in drafts.ketamine if order.ref in chosen or order.ref.rpartition("/")[2] in chosen]
+        drafts.ketamine = [order for order in drafts.ketamine if _is_chosen(order.ref.partition(" (order ")[0], chosen)]
     return drafts
+
+
+def _is_chosen(ref: str, chosen: frozenset[str]) -> bool:
+    return ref in chosen or ref.rpartition("/")[2] in chosen
 
 
 def _nothing_to_read(why: str, hook: str, told: Told) -> Decision:
     asked = {rule.id: hook in rule.hooks for rule in told.rulebook.rules}
     answered = {rule.id: {"answer": UNDECIDED if asked[rule.id] else NOT_APPLICABLE, "shown": asked[rule.id] and not rule.silent,
                           "version": rule.version} for rule in told.rulebook.rules}
-    return Decision([could_not_run(why, hook, told)], _as_at_site(answered, told.rulebook))
+    return Decision([could_not_run(why, hook, told)], lambda: _as_at_site(answered, told.rulebook))
 
 
 def _no_treatment(facts: PatientFacts, ready: Ready, new_identifier: Callable[[], str]) -> Decision:
@@ -162,7 +171,7 @@ def _no_treatment(facts: PatientFacts, ready: Ready, new_identifier: Callable[[]
     state = facts.lists["medications"]
     given = facts.lists.get("administrations")
     if state.read and given is None and not facts.unclassified:
-        return Decision([], _none_apply(ready), facts=facts)
+        return Decision([], lambda: _none_apply(ready), facts=facts)
     reason = state.reason or (f"administered drugs: {given.reason}" if given else "") or f"{len(facts.unclassified)} medications could not be classified"
     stand_in = Order("chart", "ketamine treatment", "ketamine treatment", {}, unclear=reason, draft=False)
     return replace(_evaluated(replace(facts, orders=(stand_in,)), ready, new_identifier), evaluable=True)

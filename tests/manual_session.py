@@ -27,7 +27,7 @@ LEFT_OUT = "…"
 # What may differ from the manual: how many rules and requests there are, versions of the rulebook, hashes, the port, the clock.
 DECLARED = [(r"sha256:[0-9a-f]+", "sha256:HASH"), (r"\b20\d\d\.\d+\.\d+", "VERSION"), (r"127\.0\.0\.1:\d+", "127.0.0.1:PORT"),
             (r"\d{4}-\d\d-\d\dT[\d:.]+(Z|[+-][\d:]+)", "INSTANT"), (r"(\d+ on )\d{4}-\d\d-\d\d", "N on TODAY"),
-            (r"\b\d+(?= (rules?|requests|JSON files|of \d+ requests|could not)\b)", "N"), (r"\bN of \d+ requests", "N of N requests"), (r"[0-9.]+ s\b", "N s")]
+            (r"\b\d+(?= (rules?|requests|JSON files|of \d+ requests|could not)\b)", "N"), (r"\bN of \d+ requests", "N of N requests")]
 _BLOCK = re.compile(r"(?ms)^```(console|diff)\n(.*?)^```$")
 _PATH = re.compile(r"`(rules/[\w./-]+\.(?:yaml|csv))`")
 
@@ -79,6 +79,7 @@ def plain(text: str) -> list[str]:
     """The lines of an output without what may differ, and without blanks at their ends."""
     for pattern, instead in DECLARED:
         text = re.sub(pattern, instead, text)
+    text = re.sub(r"(?<=\S) {2,}(?=\S)|(?<=│) +(?=│)", " ", re.sub("[━─]+", "━", text))  # the width of a table follows from its longest line
     return [line.rstrip() for line in text.rstrip().splitlines()]
 
 

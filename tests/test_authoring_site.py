@@ -17,7 +17,7 @@ from cds.authoring.explain import At, explain
 from cds.authoring.fmt import fmt
 from cds.authoring.lint import lint
 from cds.authoring.new import new_rule, new_site, new_term
-from cds.authoring.read import read
+from cds.authoring.read import read, wrapped
 from cds.settings import instant
 
 SHIPPED = rulebook.shipped()
@@ -105,3 +105,13 @@ def test_a_broken_site_file_is_named_and_nothing_is_read(tmp_path):
     for words in (("read", "theophylline"), ("explain", "theophylline", "1")):
         done = cds(*words, "--site", str(path))
         assert done.returncode == 2 and not done.stdout and b"error[setting-outside-range]" in done.stderr
+
+
+def test_on_a_terminal_lines_break_between_words_and_hang_below_their_own_words(capsys):
+    read([SHIPPED], "weight")
+    text = capsys.readouterr().out
+    lines = wrapped(text, 80).split("\n")
+    assert max(map(len, lines)) <= 80 and " ".join(wrapped(text, 80).split()) == " ".join(text.split())
+    assert sum(line.lstrip().startswith("- ") for line in lines) == sum(line.lstrip().startswith("- ") for line in text.split("\n"))
+    at = next(place for place, line in enumerate(lines) if line.startswith("    - the newest “body weight” and another"))
+    assert lines[at + 1].startswith("      ") and not lines[at + 1].startswith("       ")

@@ -13,20 +13,25 @@ from manual_session import DECLARED, MANUAL, Command, Edit, Reader, agrees, move
 
 from cds import clock
 from cds.authoring.clause_schema import SAID
-from cds.rulefile.language import GROUPS, VERBS
+from cds.rulefile.language import CHOICES, GROUPS, ROUTES, VERBS
 
 WRITE = bool(os.environ.get("CDS_WRITE_EXPECTED"))
 CHANGING = ("cds status",)
 TABLE = re.compile(r"(?s)(<!-- clause words -->\n).*?(<!-- end of clause words -->)")
 
 
+def _one_of(choices: tuple[str, ...]) -> str:
+    return f" It may be: {', '.join(f'`{one}`' for one in choices)}." if choices else ""
+
+
 def table() -> str:
     """Every word that starts a clause with its meaning and the words that may follow it, then what those mean."""
     first = ["| word | says | may be followed by |", "|---|---|---|"]
     first += [f"| `{word}` | {SAID[word]} | |" for word in GROUPS]
-    first += [f"| `{verb}` | {SAID[verb]} | {', '.join(f'`{word}`' for word in its.words if word != 'because')} |" for verb, its in VERBS.items()]
+    first += [f"| `{verb}` | {SAID[verb]}{_one_of(its.choices)} | {', '.join(f'`{word}`' for word in its.words if word != 'because')} |" for verb, its in VERBS.items()]
+    choices = {"by_route": ROUTES, **CHOICES}
     further = dict.fromkeys(word for its in VERBS.values() for word in (*its.words, "unless", "because"))
-    second = ["| further word | says |", "|---|---|", *(f"| `{word}` | {SAID[word]} |" for word in sorted(further))]
+    second = ["| further word | says |", "|---|---|", *(f"| `{word}` | {SAID[word]}{_one_of(choices.get(word, ()))} |" for word in sorted(further))]
     return "\n".join([*first, "", *second]) + "\n"
 
 

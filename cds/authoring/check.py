@@ -17,7 +17,7 @@ from cds.examples import chart
 from cds.examples.run import Outcome, run, uncovered
 from cds.rulebook import Rulebook
 from cds.rulefile.problems import Problem
-from cds.rulefile.together import contradicting
+from cds.rulefile.together import contradicting, retired_early
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +44,7 @@ def check(folders: Sequence[Path], console: Console, today: date | None = None, 
         chart.facts(example, book.recogniser, book.terms, book.book.scope, problems)
     for path in [*(() if serving else rulebook.site_files(folders)), *([site] if site else [])]:
         rulebook.at_site(book, path, today, problems)
+    retired_early(book.rules, today, problems)
     whole = book
     book = replace(book, rules=tuple(rule for rule in book.rules if rule.status == "active" or not serving and rule.status == "draft"))
     outcomes: list[Outcome] = []

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +24,18 @@ def read(folders: Sequence[Path], name: str | None, site: Path | None = None) ->
     book = at_site(whole, site, today)
     words, there = Words.of(book), {rule.id: rule for rule in book.rules}
     told = [there.get(rule.id, rule) for rule in chosen(whole, name) if name or rule.status != "retired"]
-    print("\n\n".join("\n".join([aloud(rule, words.terms, words.sources, words.reasons), *_at_site(book, rule)]) for rule in told))
+    text = "\n\n".join("\n".join([aloud(rule, words.terms, words.sources, words.reasons), *_at_site(book, rule)]) for rule in told)
+    print(wrapped(text, shutil.get_terminal_size().columns) if sys.stdout.isatty() else text)
     return 0
+
+
+def wrapped(text: str, width: int) -> str:
+    """A text whose lines fit a terminal; what goes on hangs below the words it belongs to, so that depth keeps its meaning."""
+    found = []
+    for one in text.split("\n"):
+        hang = " " * (len(one) - len(one.lstrip(" -")) + (0 if one.lstrip().startswith("-") else 2 if one.startswith(" ") else 0))
+        found.append(textwrap.fill(one, max(width, 40), subsequent_indent=hang, break_long_words=False, break_on_hyphens=False, drop_whitespace=True))
+    return "\n".join(found)
 
 
 def _at_site(book: Rulebook, rule: Rule) -> list[str]:

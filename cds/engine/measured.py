@@ -25,9 +25,10 @@ def newest(term: str, window: Quantity, facts: PatientFacts, dimension: str | No
 
 
 def _newest(term: str, window: Quantity, facts: PatientFacts, dimension: str | None) -> list[tuple[Measurement, Within]]:
-    placed = [(one, facts.within(one.taken, window)) for one in facts.measurements.get(term, ())
-              if dimension in (None, one.dimension)]
-    found = [(one, where) for one, where in placed if where in (Within.INSIDE, Within.PARTLY)]
+    if term not in facts.measurements:
+        return []
+    placed = [(one, facts.within(one.taken, window)) for one in facts.measurements[term] if dimension in (None, one.dimension)]
+    found = [pair for pair in placed if pair[1] in (Within.INSIDE, Within.PARTLY)]
     if len(found) < 2:
         return found
     latest = max(one.taken.earliest for one, _ in found)
@@ -69,6 +70,8 @@ def unreadable(term: str, name: str, window: Quantity, facts: PatientFacts) -> t
     bad = [one for one in facts.unusable.get(term, ()) if facts.within(one.taken, window) in (Within.INSIDE, Within.PARTLY)]
     if bad:
         return (Missing(name, f"{bad[-1].text} could not be used", unreadable=True),)
+    if not facts.unreadable:
+        return ()
     unread = [one.what for one in facts.unreadable if one.list == "observations" and one.what.startswith(term.replace("-", " "))]
     return (Missing(name, unread[0], unreadable=True),) if unread else ()
 

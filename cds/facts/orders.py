@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
@@ -62,7 +63,15 @@ def drafts(entries: tuple[Mapping[str, Any], ...], chart: Chart, recogniser: Rec
         if resource.get("doNotPerform") is True or read.status(resource) in _VOID:
             continue
         _sort(resource, kind, number, found, chart, recogniser, asked, scope, wanted)
+    found.ketamine = [*_told_apart(found.ketamine)]
     return found
+
+
+def _told_apart(found: list[Order]) -> Iterator[Order]:
+    """Orders that share an id are told apart by their place, so that none is taken for a dosage of another or deleted in its place."""
+    shared = [ref for ref, times in Counter(order.ref for order in found).items() if times > 1]
+    for number, order in enumerate(found, 1):
+        yield replace(order, ref=f"{order.ref} (order {number})") if order.ref in shared else order
 
 
 def _flat(entries: Iterable[Any], found: Drafts, depth: int = 0) -> Iterator[tuple[dict[str, Any], object]]:
@@ -182,7 +191,7 @@ def _reasons(resource: Mapping[str, Any], chart: Chart, recogniser: Recogniser) 
 
 
 def _text(known: Recognised, doses: tuple[Dose, ...], entries: list[dict[str, Any]]) -> str:
-    said = next((one.text for one in doses if one.text), "")
+    said = next((one.text for one in doses if one.text), "") or next(filter(None, map(dosage.said, doses)), "")
     return f"{known.name}, {said}" if said and said not in known.name else known.name
 
 

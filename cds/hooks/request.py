@@ -81,9 +81,9 @@ def _common(first: bytes, second: bytes, direction: int) -> int:
     while low < high:
         middle = (low + high + 1) // 2
         if direction == 1:
-            same = first[low:middle] == second[low:middle]
+            same = first.startswith(second[low:middle], low)
         else:
-            same = first[len(first) - middle:len(first) - low] == second[len(second) - middle:len(second) - low]
+            same = first.startswith(second[len(second) - middle:len(second) - low], len(first) - middle)
         low, high = (middle, high) if same else (low, middle - 1)
     return low
 
