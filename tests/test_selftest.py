@@ -208,6 +208,7 @@ def test_something_that_falls_short_ends_with_1_and_says_what_and_why(tmp_path: 
     with listening(with_card(("summary",), "x" * 200)) as other:
         ended = cds("selftest", other.base)
     said = " ".join(ended.stdout.decode().split())
+    assert "SHORT shall Summaries" in said and "passed shall Details" in said
     assert ended.returncode == 1 and "$.cards[0].summary: 200 characters, at most 139" in said and "matters because a longer one is cut off" in said
 
 

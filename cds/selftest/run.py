@@ -21,7 +21,7 @@ from cds.selftest.seen import PASSED, SHORT, UNTRIED, Result, Seen, result
 CHECKS = (*discovery.CHECKS, *responses.CHECKS, *refusals.CHECKS)
 MOST_NOTES, MOST_FAULTS = 4, 3
 """Notes shown for a check, and calls without an answer after which no more are made."""
-_MARKS = {PASSED: ("✓", "green"), SHORT: ("✗", "red"), UNTRIED: ("–", "dim")}
+_MARKS = {PASSED: ("passed", "green"), SHORT: ("SHORT", "bold red"), UNTRIED: ("untried", "dim")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +105,7 @@ def show(seen: Seen, results: list[Result], console: Console) -> None:
     """Print the table of checks, each with what falls short and why that matters."""
     for group in dict.fromkeys(one.check.group for one in results):
         table = Table(title=group, title_justify="left", title_style="bold", box=None, show_header=False, padding=(0, 1, 0, 0))
-        table.add_column(width=1)
+        table.add_column(width=7)
         table.add_column(width=6, style="dim")
         table.add_column(overflow="fold")
         for one in (one for one in results if one.check.group == group):
