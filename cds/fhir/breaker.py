@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 FAILURES = 5
-REST = 10.0
+REST = 5.0
 """Seconds for which a failing server is not asked."""
 
 
@@ -36,6 +36,11 @@ class Breaker:
                 return
             self._in_a_row = 0 if fine else self._in_a_row + 1
             self._opened = now
+
+    @property
+    def open(self) -> bool:
+        """Whether it failed so often that it is left alone, or tried with one request."""
+        return self._in_a_row >= self._failures
 
     @property
     def failures(self) -> int:

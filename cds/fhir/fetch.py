@@ -45,6 +45,10 @@ class Ehr:
         base = bases.matching(sent, self._servers)
         return self._servers[base] if base else None
 
+    def told(self) -> dict[str, str]:
+        """Every registered base, and whether it is asked or was left alone after failures."""
+        return {base: f"failed {server.breaker.failures} times in a row" if server.breaker.open else "asked" for base, server in self._servers.items()}
+
     def close(self) -> None:
         """End its threads and connections."""
         self._calls.shutdown(cancel_futures=True)

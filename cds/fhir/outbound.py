@@ -76,9 +76,12 @@ class Server:
         self._adapter.poolmanager.end()
 
     def _once(self, url: str, access: Access, call: Call, until: float, most: int) -> tuple[Any, int]:
-        left = min(until, access.until) - running()
+        now = running()
+        left = until - now
         if left <= 0:
-            raise Failed(LATE, down=True) if until <= access.until else Failed(_EXPIRED)
+            raise Failed(LATE, down=True)
+        if now >= access.until:
+            raise Failed(_EXPIRED)
         asked = requests.Request("GET", url, headers=_HEADERS | ({"Authorization": access.header} if access.header else {})).prepare()
         try:
             answer = self._adapter.send(asked, stream=True, timeout=(left, left), verify=True)
@@ -106,7 +109,7 @@ class _Again(Exception):
 
 def _unreached(error: Exception) -> Failed:
     if isinstance(error, requests.exceptions.SSLError):
-        return Failed("the EHR's server could not prove who it is", down=True)
+        return Failed("no secure connection to the EHR's server could be made", down=True)
     if isinstance(error, requests.Timeout):
         return Failed(LATE, down=True)
     if isinstance(error, requests.ConnectionError) and not _cut_off_at_once(error):

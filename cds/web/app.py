@@ -147,6 +147,8 @@ def _readyz(serving: Serving, writer: Writer) -> Callable[[Request], Awaitable[R
         named = site.told(book, serving.edition.day)
         if named:
             told["site"] = named
+        if serving.fetching is not None:
+            told["fhir"] = serving.fetching.told()
         if serving.ready.engine_note:
             told["engine_note"] = serving.ready.engine_note
         return _response(reply(told))

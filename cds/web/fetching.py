@@ -33,6 +33,9 @@ class Fetching:
     async def chart(self, asked: HookRequest, ready: Ready, now: datetime, searches: Searches, arrived: float) -> Chart | None:
         """The chart with what could be fetched, or as far as anybody looked at it; RequestRefused with 503 where too many wait."""
         settings = self._settings
+        if self._ehr.server(asked.fhir_server) is None:
+            metrics.UNREGISTERED.inc()
+            return None
         lack = gap(asked, ready, now, settings.zone, searches, self._ehr, arrived, settings.deadline)
         if not isinstance(lack, Gap):
             return lack
@@ -49,6 +52,10 @@ class Fetching:
         for key in lacked:
             metrics.FETCHED.labels(key, "missing" if key in still else "complete").inc()
         return found
+
+    def told(self) -> dict[str, str]:
+        """As /readyz shows it: every registered base, and whether it is asked."""
+        return self._ehr.told()
 
     def close(self) -> None:
         """End its threads and connections; what is under way ends at its deadline."""

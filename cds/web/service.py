@@ -126,7 +126,7 @@ class Service:
             self._seconds.observe(time.perf_counter() - started)
         except RequestRefused as refused:
             unread = refused.status in (408, 413, 415)
-            answered = refusal(refused, {"Connection": "close"} if unread else None)
+            answered = refusal(refused, {"Connection": "close"} if unread else {"Retry-After": "1"} if refused.status == 503 else None)
         except Exception as error:
             answered = unexpected(error)
         finally:
