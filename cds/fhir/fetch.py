@@ -135,7 +135,7 @@ def _enter(found: Chart, key: str, listing: Listing, patient_id: str) -> None:
             found.received[key] = _failed(was, listing.reason)
         return
     document = paging.together(listing.pages)
-    _forget(found, document)
+    _forget(found, document, patient_id)
     received = bundles.take(found, document, TYPES[key], patient_id)
     if listing.reason and (received.complete or received.truncated):
         received = Received(False, listing.reason, truncated=True)
@@ -149,13 +149,14 @@ def _failed(was: Received, reason: str) -> Received:
     return Received(False, reason)
 
 
-def _forget(found: Chart, document: Any) -> None:
-    """Earlier copies of what was fetched: the newer one counts."""
+def _forget(found: Chart, document: Any, patient_id: str) -> None:
+    """Earlier copies of what was fetched for this patient: the newer one counts."""
     entries = read.listed(document.get("entry")) if isinstance(document, dict) else []
     fetched: dict[str, set[str]] = {}
     for resource in (entry.get("resource") for entry in entries):
-        if isinstance(resource, dict) and isinstance(resource.get("id"), str) and isinstance(resource.get("resourceType"), str):
-            fetched.setdefault(resource["resourceType"], set()).add(resource["id"])
+        kind, identity = (resource.get(name) for name in ("resourceType", "id")) if isinstance(resource, dict) else (None, None)
+        if isinstance(kind, str) and isinstance(identity, str) and not bundles.is_of_another(resource, kind, patient_id):
+            fetched.setdefault(kind, set()).add(identity)
     for kind, ids in fetched.items():
         if ids.isdisjoint(found.seen.get(kind, ())):
             continue

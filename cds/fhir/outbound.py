@@ -161,7 +161,11 @@ def _json(content: bytes, kind: str) -> Any:
     if begins.startswith(b"<"):
         raise Failed("the EHR answered with XML")
     try:
-        return orjson.loads(content)
+        found = orjson.loads(content)
+        orjson.dumps(found)  # refuses what is nested too deeply for what comes next
     except orjson.JSONDecodeError:
         raise Failed("the EHR answered with something that is not JSON") from None
+    except TypeError:
+        raise Failed("the EHR answered with JSON that is nested too deeply") from None
+    return found
 

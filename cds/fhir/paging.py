@@ -103,18 +103,29 @@ def _entries(page: Any) -> int:
 
 
 def together(pages: Sequence[Any]) -> Any:
-    """All pages as one Bundle with the total of the first; a lone answer of another form as it is."""
+    """All pages as one Bundle with the total of the first, each record once; a lone answer of another form as it is.
+
+    A record on two pages means that the list moved while it was read: where it has a total, another one is then seen to be missing.
+    """
     if len(pages) == 1 and (not isinstance(pages[0], dict) or pages[0].get("resourceType") != "Bundle"):
         return pages[0]
     entries: list[Any] = []
     for page in pages:
+        held = page.get("entry")
         if page.get("resourceType") == "OperationOutcome":
             entries.append({"resource": page})
-        elif isinstance(page.get("entry", []), list):
-            entries += page.get("entry", [])
-        elif page.get("entry") is not None:
-            entries.append(None)
+        elif held is not None:
+            entries += held if isinstance(held, list) else [None]
     links = [link for link in read.listed(pages[0].get("link")) if link.get("relation") != "next"]
-    return {**pages[0], "entry": entries, "link": links}
+    return {**pages[0], "entry": entries if len(pages) == 1 else _each_once(entries), "link": links}
 
 
+def _each_once(entries: Sequence[Any]) -> list[Any]:
+    seen: dict[str, Any] = {}
+    kept = []
+    for entry in entries:
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        name = read.name(resource) if isinstance(resource, dict) and resource.get("id") else ""
+        if not name or seen.setdefault(name, resource) is resource or seen[name] != resource:
+            kept.append(entry)
+    return kept
