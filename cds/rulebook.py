@@ -93,9 +93,11 @@ def read(folders: Sequence[Path], today: date, problems: list[Problem], drafts: 
     """
     book = sidefiles.book(folders, problems)
     terms, term_nodes = read_terms(folders, problems)
-    check_beside(folders, terms, term_nodes, problems)
+    whole_tables = check_tables(folders, problems)
+    if whole_tables:
+        check_beside(folders, terms, term_nodes, problems)
     sources, reasons = sidefiles.sources(folders, problems), sidefiles.reasons(folders, problems)
-    usable = check_tables(folders, problems) and not any(problem.level == "error" for problem in problems)
+    usable = whole_tables and not any(problem.level == "error" for problem in problems)
     if usable:
         check_terms(terms, term_nodes, folders, problems)
         usable = not any(problem.level == "error" for problem in problems)

@@ -73,7 +73,7 @@ CONFLICTS = {
     "a name": ({"terms__names.csv": "name,ingredients\nabilify,xyloketotest\n"}, "in `abilify` the name `abilify` of aripiprazole would no longer be found"),
     "a longer name": ({"terms__names.csv": "name,ingredients\nabilify forte,xyloketotest\n"}, "in `abilify forte` the name `abilify` of aripiprazole would no longer be found"),
     "book.yaml": ({"book.yaml": (SHIPPED / "book.yaml").read_text("utf-8")}, "the rulebook is already described in"),
-    "a short row": ({"terms__products.csv": "rxcui,ingredients\n1,xyloketotest\n"}, "this row has no `route`"),
+    "a short row": ({"terms__products.csv": "rxcui,ingredients\n1,xyloketotest\n"}, "the first row does not name the columns of this table"),
 }
 
 
@@ -81,7 +81,7 @@ CONFLICTS = {
 def test_what_would_change_a_shipped_folder_is_a_named_problem(tmp_path, what, small):
     files, said = CONFLICTS[what]
     problems: list[Problem] = []
-    assert rulebook.read([small, clinic(tmp_path, **files)], TODAY, problems) is None
+    rulebook.read([small, clinic(tmp_path, **files)], TODAY, problems)
     named = [one for one in problems if one.level == "error"]
     assert len(named) == 1 and said in named[0].what and tmp_path in named[0].place.path.parents and named[0].name in ("duplicate-key", "bad-form")
 

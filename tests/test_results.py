@@ -104,8 +104,8 @@ BOOK = rulebook.load([rulebook.shipped()], __import__("datetime").date(2026, 6, 
 def test_a_clause_about_results_is_said_in_english():
     rule = next(one for one in BOOK.rules if one.id == "pregnancy")
     said = spoken(rule.met_when.parts[0].clause, {name: term.says for name, term in BOOK.terms.items()})
-    assert said == ("the patient has a pregnancy, not followed by the end of a pregnancy, without a later negative pregnancy test or pregnancy status "
-                    "60 days or more after it")
+    assert said == ("the patient has “a pregnancy”, not followed by “the end of a pregnancy”, without a later negative “pregnancy test” or "
+                    "“pregnancy status”, 60 days or more after it")
 
 
 def test_the_codes_of_every_test_a_rule_asks_about_are_prefetched():

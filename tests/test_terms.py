@@ -285,10 +285,10 @@ def test_unrelated_words_and_capitals_never_hide_a_name(name, before, after, wri
     assert set(NAMES[name].split("+")) <= set(FIND.medication((), f"{before} {written(name)} {after}").ingredients)
 
 
-def test_all_tables_load_in_under_a_third_of_a_second():
+def test_all_tables_load_in_under_a_third_of_a_second_of_cpu():
     times = []
     for _ in range(3):
-        started = time.perf_counter()
+        started = time.process_time()
         Recogniser(load.read_terms([FOLDER], [])[0], [FOLDER])
-        times.append(time.perf_counter() - started)
+        times.append(time.process_time() - started)
     assert min(times) < 0.3

@@ -182,10 +182,9 @@ def _verdict(rule: str, decision: Decision, place: int) -> tuple[str, str]:
 
 def _tree(rule: str, place: int, decision: Decision, ready: Ready) -> list[Step]:
     planned = next((one for one in ready.plan.rules if one.rule.id == rule), None)
-    if planned is None or place >= len(decision.evaluations):
+    if planned is None or decision.facts is None or place >= len(decision.evaluations):
         return []
-    says = {term.name: term.says for term in ready.rulebook.terms.values()}
-    return list(steps(planned.rule, ready.plan, decision.evaluations[place].answers, says))
+    return list(steps(planned.rule, ready.plan, decision.evaluations[place], decision.facts, ready.rulebook.terms))
 
 
 def _side_by_side(old: list[Step], new: list[Step]) -> Iterator[Row]:

@@ -138,8 +138,8 @@ def _answer(step: Step | None) -> str:
 
 
 def _why(row: Row) -> str:
-    said = list(dict.fromkeys(step.why for step in (row.old, row.new) if step and step.why))
-    return said[0] if len(said) == 1 else "\n".join(f"{side}: {step.why}" for side, step in (("old", row.old), ("new", row.new)) if step and step.why)
+    said = list(dict.fromkeys("; ".join(step.why) for step in (row.old, row.new) if step and step.why))
+    return said[0] if len(said) == 1 else "\n".join(f"{side}: {'; '.join(step.why)}" for side, step in (("old", row.old), ("new", row.new)) if step and step.why)
 
 
 def _counts(found: Comparison) -> Table:
@@ -190,5 +190,5 @@ def _tally(tally: Tally) -> dict[str, Any]:
 
 
 def _row(row: Row) -> dict[str, Any]:
-    return {side: {"depth": step.depth, "asked": step.asked, "answer": WORDS[step.value], "why": step.why} if step else None
+    return {side: {"depth": step.depth, "asked": step.asked, "answer": WORDS[step.value], "why": list(step.why)} if step else None
             for side, step in (("old", row.old), ("new", row.new))}

@@ -17,6 +17,7 @@ from cds.engine.decide import MET, NOT_APPLICABLE, NOT_MET, UNDECIDED, Verdict
 from cds.engine.explain import SOFT, UNKNOWN, WORDS, YES, Step, steps
 from cds.engine.plan import plan
 from cds.examples.run import Outcome, run
+from cds.facts.model import Order
 from cds.hooks.request import ORDER_HOOKS, HookRequest, RequestRefused, parse, request
 from cds.options import stop
 from cds.pipeline import Decision, Ready
@@ -61,6 +62,12 @@ def explain(folders: Sequence[Path], name: str, case: str | None, at: At = At())
     return 0
 
 
+def _dosage(order: Order) -> str:
+    """An order with the dosage it is judged by here, where its own text does not say it."""
+    said = order.doses[0].text if order.doses else ""
+    return order.text if said in order.text else f"{order.text}: {said}"
+
+
 def _dates(rule: Rule) -> str:
     return (f", from {rule.effective_from}" if rule.effective_from else "") + (f", until {rule.effective_until}" if rule.effective_until else "")
 
@@ -94,7 +101,7 @@ def _explain_request(ready: Ready, rule: Rule, asked: HookRequest, now: datetime
     for one in decision.evaluations:
         verdict = next(found for found in one.verdicts if found.rule.id == rule.id)
         instead = None if answer["shown"] else next((other for other in one.verdicts if other.answer == MET and rule.id in other.rule.replaces), None)
-        _show(f"{one.order.ref}, {one.order.text}", verdict.answer, "", _outcome(verdict, decision.facts.hook, instead),
+        _show(f"{one.order.ref}, {_dosage(one.order)}", verdict.answer, "", _outcome(verdict, decision.facts.hook, instead),
               list(steps(planned, ready.plan, one, decision.facts, ready.rulebook.terms)))
     if len(decision.evaluations) > 1:
         shown = "named on a card" if answer["shown"] else "on no card"

@@ -12,33 +12,21 @@ from cds.terms.load import rows
 from cds.terms.model import CONDITION, MEASUREMENT, Term
 from cds.terms.words import tokens
 
-_COLUMNS = {"products.csv": ("rxcui", "ingredients", "route", "form", "strength"), "names.csv": ("name", "ingredients"),
-            "ingredients.csv": ("name", "rxcui")}
 Phrases = dict[tuple[str, ...], str]
 """The words of a name, and what it stands for."""
 
 
 def check_beside(folders: Sequence[Path], terms: Mapping[str, Term], nodes: Mapping[str, Node], problems: list[Problem]) -> None:
-    """Note everything by which a later folder would change what an earlier one finds in a chart."""
+    """Note everything by which a later folder would change what an earlier one finds in a chart; the tables must be whole."""
     for place, folder in enumerate(folders[1:], 1):
         earlier = folders[:place]
-        if _tables_are_whole(folder, problems):
-            _products(earlier, folder, problems)
-            _names(earlier, folder, problems)
+        _products(earlier, folder, problems)
+        _names(earlier, folder, problems)
         _snomed(folder, nodes, problems)
         own = {name for name, node in nodes.items() if folder in node.place.path.parents}
         before = [term for name, term in terms.items() if any(one in nodes[name].place.path.parents for one in earlier)]
         for name in own:
             _term_names(terms[name], nodes[name], before, problems)
-
-
-def _tables_are_whole(folder: Path, problems: list[Problem]) -> bool:
-    short = [(file, line, next((column for column in columns if row.get(column) is None), None))
-             for file, columns in _COLUMNS.items() for line, row in enumerate(rows(folder, file), 2)]
-    found = [Problem(Place(folder / "terms" / file, line), "bad-form", f"this row has no `{column}`", f"The columns are {', '.join(_COLUMNS[file])}.")
-             for file, line, column in short if column]
-    problems += found
-    return not found
 
 
 def _products(earlier: Sequence[Path], folder: Path, problems: list[Problem]) -> None:
