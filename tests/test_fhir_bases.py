@@ -7,6 +7,7 @@ import pytest
 from cds.fhir.access import granted
 from cds.fhir.bases import BaseRefused, matching, page, registered
 from cds.fhir.breaker import Breaker
+from cds.hooks.request import request
 
 BASE = "https://ehr.example.org/fhir/r4"
 
@@ -61,7 +62,8 @@ def test_a_page_is_followed_only_on_the_registered_base(link: str, url: str | No
 def test_a_token_is_shown_nowhere():
     access = granted({"access_token": "s3cret", "token_type": "Bearer", "expires_in": 60}, 100.0)
     assert access.header == "Bearer s3cret" and access.until == 160 and not access.refused
-    assert "s3cret" not in repr(access) + str(access) + f"{access}"
+    asked = request({"hook": "patient-view", "hookInstance": "x", "context": {"patientId": "p"}, "fhirAuthorization": {"access_token": "s3cret"}})
+    assert asked.authorization == {"access_token": "s3cret"} and "s3cret" not in repr(access) + str(access) + f"{access}" + repr(asked)
 
 
 def test_a_breaker_opens_after_failures_in_a_row_and_lets_one_request_try():

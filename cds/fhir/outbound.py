@@ -61,15 +61,16 @@ class Server:
 
     def get(self, url: str, access: Access, call: Call, until: float, most: int = MOST_BYTES) -> tuple[Any, int]:
         """The JSON of one answer and its bytes; Failed otherwise.  What failed at once and may be repeated is asked once more."""
-        try:
-            return self._once(url, access, call, until, most)
-        except _Again as again:
-            if running() + again.after >= until or call.was_cut.wait(again.after):
+        with call:
+            try:
+                return self._once(url, access, call, until, most)
+            except _Again as again:
+                if running() + again.after >= until or call.was_cut.wait(again.after):
+                    raise again.failed from None
+            try:
+                return self._once(url, access, call, until, most)
+            except _Again as again:
                 raise again.failed from None
-        try:
-            return self._once(url, access, call, until, most)
-        except _Again as again:
-            raise again.failed from None
 
     def close(self) -> None:
         """End all idle connections."""
@@ -161,7 +162,7 @@ def _json(content: bytes, kind: str) -> Any:
     if begins.startswith(b"<"):
         raise Failed("the EHR answered with XML")
     try:
-        found = orjson.loads(content)
+        found = orjson.loads(content.removeprefix(b"\xef\xbb\xbf"))
         orjson.dumps(found)  # refuses what is nested too deeply for what comes next
     except orjson.JSONDecodeError:
         raise Failed("the EHR answered with something that is not JSON") from None

@@ -35,8 +35,7 @@ def fill(listing: Listing, key: str, paths: Sequence[str], server: Server, acces
     """Ask for a list in the first of several ways that the server accepts, and follow its pages; never raises."""
     listing.begun = True
     try:
-        with listing.call:
-            _follow(listing, *_first(listing, key, paths, server, access, until), server, access, until)
+        _follow(listing, *_first(listing, key, paths, server, access, until), server, access, until)
     except Failed as failed:
         listing.reason, listing.status, listing.down = failed.what, failed.status, failed.down
     except Exception as error:  # whatever a server makes our libraries raise; its text may hold the token
