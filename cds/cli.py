@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated, Any, Optional
 
 import orjson
 import typer
@@ -73,14 +75,15 @@ def evaluate(
     except RequestRefused as refused:
         stop(f"{request_file}: {refused.where}: {refused.what}")
     now: datetime = instant(as_of) or clock.now()
-    ready = pipeline.prepare(folders(rules), now.date(), site=site_file(site))
+    zoned = zone(time_zone)
+    ready = pipeline.prepare_at(folders(rules), now, zoned, site_file(site))
     for warning in ready.rulebook.site.warnings if ready.rulebook.site else ():
         sys.stderr.write(f"{warning}\n")
     bases, found = fhir_bases(fhir_base, allow_local_fhir), None
     if bases:
         from cds.completion import fetched
-        found = fetched(asked, ready, now, zone(time_zone), bases, deadline)
-    decision = pipeline.decide(asked, ready, now, zone(time_zone), clock.new_identifier, found)
+        found = fetched(asked, ready, now, zoned, bases, deadline)
+    decision = pipeline.decide(asked, ready, now, zoned, clock.new_identifier, found)
     response = {"cards": decision.cards}
     printed = {"response": response, "answers": decision.answers} if answers else response
     sys.stdout.buffer.write(orjson.dumps(printed, option=orjson.OPT_INDENT_2) + b"\n")
@@ -103,10 +106,23 @@ def _version(version: Annotated[bool, typer.Option("--version", help="Print the 
         raise typer.Exit()
 
 
+def _named_in_the_environment() -> Callable[[], object]:
+    """The command line in which every option may also be given as CDS_<OPTION>."""
+    made: Any = typer.main.get_command(app)
+    for command in made.commands.values():
+        for one in command.params:
+            if one.param_type_name == "option" and one.name != "help" and not one.envvar:
+                one.envvar = "CDS_" + max(one.opts, key=len).lstrip("-").replace("-", "_").upper()
+    return made
+
+
 def main() -> None:
     """Run the command line; every expected failure is one clear message and exit code 2."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")  # a terminal that cannot show a sign shows a question mark
     try:
-        app()
+        _named_in_the_environment()()
     except RulesRefused as refused:
         sys.stderr.write(f"{refused}\ncds: the rulebook cannot be used, {len(refused.problems)} problem(s) above\n")
         sys.exit(2)

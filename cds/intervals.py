@@ -7,6 +7,7 @@ from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from enum import Enum
+from fractions import Fraction
 from functools import lru_cache
 
 from cds.quantities import CALENDAR, Quantity
@@ -108,11 +109,15 @@ def since(when: Moment, start: datetime, now: datetime) -> Within:
 def days_before(day: date, window: Quantity) -> date:
     """The first day of a window of whole days, weeks, months or years that ends on `day`."""
     if window.unit in CALENDAR:
-        return day - timedelta(days=int(window.number * CALENDAR[window.unit]))
-    months = int(window.number * (12 if window.unit.startswith("year") else 1))
+        return day - timedelta(days=_whole(window.number, CALENDAR[window.unit]))
+    months = _whole(window.number, 12 if window.unit.startswith("year") else 1)
     total = day.year * 12 + day.month - 1 - months
     year, month = divmod(total, 12)
     return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def _whole(number: Fraction, times: int) -> int:
+    return number.numerator * times // number.denominator
 
 
 def age_in_years(birth: Moment, now: datetime, zone: tzinfo) -> tuple[int, int]:

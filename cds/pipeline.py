@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import date, datetime, tzinfo
+from datetime import date, datetime, timezone, tzinfo
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -53,17 +53,22 @@ class Ready:
 class Decision:
     """The response to one request: cards, answers of every rule, the facts and verdicts behind them, and engine events.
 
-    `silent` holds what rules that a site made silent would have told.
+    `told` puts the answers together when they are asked for.  `silent` holds what rules that a site made silent would have told.
     `evaluable` is False where ketamine is ordered and nothing of the chart could be read.
     """
 
     cards: list[dict[str, Any]]
-    answers: dict[str, dict[str, Any]]
+    told: Callable[[], dict[str, dict[str, Any]]]
     evaluable: bool = True
     facts: PatientFacts | None = None
     evaluations: tuple[Evaluation, ...] = ()
     findings: tuple[Finding, ...] = ()
     silent: tuple[Finding, ...] = ()
+
+    @property
+    def answers(self) -> dict[str, dict[str, Any]]:
+        """The answer of every rule."""
+        return self.told()
 
     @property
     def events(self) -> tuple[str, ...]:
@@ -85,6 +90,14 @@ def prepare(folders: Sequence[Path], today: date, use_engine: bool = True, draft
         except durable.EngineFault as fault:
             reason = str(fault)
     return Ready(book, compiled, None, reason)
+
+
+def prepare_at(folders: Sequence[Path], now: datetime, zone: tzinfo | None, site: Path | None, use_engine: bool = True, drafts: bool = False) -> Ready:
+    """The rulebook of the day that an instant falls on in a time zone, else in that of the site."""
+    day = now.astimezone(zone or timezone.utc).date()
+    ready = prepare(folders, day, use_engine, drafts, site)
+    there = now.astimezone(zone or ready.zone).date()  # the time zone of the site is known once its file was read
+    return ready if there == day else prepare(folders, there, use_engine, drafts, site)
 
 
 def decide(request: HookRequest, ready: Ready, now: datetime, zone: tzinfo | None, new_identifier: Callable[[], str],
@@ -129,7 +142,7 @@ def _without_ketamine(request: HookRequest, drafts: orders.Drafts, ready: Ready,
         return _nothing_to_read("a draft order belongs to another patient", request.hook, told)
     if drafts.conflicts:
         return _nothing_to_read(drafts.conflicts[0].what, request.hook, told)
-    return _nothing_to_read("no order could be read", request.hook, told) if not drafts.readable else Decision([], _none_apply(ready))
+    return _nothing_to_read("no order could be read", request.hook, told) if not drafts.readable else Decision([], lambda: _none_apply(ready))
 
 
 def _evaluated(facts: PatientFacts, ready: Ready, new_identifier: Callable[[], str]) -> Decision:
@@ -140,7 +153,7 @@ def _evaluated(facts: PatientFacts, ready: Ready, new_identifier: Callable[[], s
     cards = compose(told, Told(book, facts.orders, facts.unreadable, new_identifier, not blind, book.full))
     evaluable = not blind or any(one.message is not None for one in told)
     shown = {one.verdict.rule.id for one in told}
-    return Decision(cards, _answers(evaluations, ready, shown), evaluable, facts, evaluations, tuple(told),
+    return Decision(cards, lambda: _answers(evaluations, ready, shown), evaluable, facts, evaluations, tuple(told),
                     tuple(findings(evaluations, facts.hook, silent=True)) if any(rule.silent for rule in book.rules) else ())
 
 
@@ -148,15 +161,19 @@ def _drafts(request: HookRequest, found: Chart, chosen: frozenset[str], ready: R
     book = ready.rulebook
     drafts = orders.drafts(request.draft_orders or (), found, book.recogniser, asked, book.book.scope, request.patient_id, ready.wanted)
     if chosen:
-        drafts.ketamine = [order for order in drafts.ketamine if order.ref in chosen or order.ref.rpartition("/")[2] in chosen]
+        drafts.ketamine = [order for order in drafts.ketamine if _is_chosen(order.ref.partition(" (order ")[0], chosen)]
     return drafts
+
+
+def _is_chosen(ref: str, chosen: frozenset[str]) -> bool:
+    return ref in chosen or ref.rpartition("/")[2] in chosen
 
 
 def _nothing_to_read(why: str, hook: str, told: Told) -> Decision:
     asked = {rule.id: hook in rule.hooks for rule in told.rulebook.rules}
     answered = {rule.id: {"answer": UNDECIDED if asked[rule.id] else NOT_APPLICABLE, "shown": asked[rule.id] and not rule.silent,
                           "version": rule.version} for rule in told.rulebook.rules}
-    return Decision([could_not_run(why, hook, told)], _as_at_site(answered, told.rulebook))
+    return Decision([could_not_run(why, hook, told)], lambda: _as_at_site(answered, told.rulebook))
 
 
 def _no_treatment(facts: PatientFacts, ready: Ready, new_identifier: Callable[[], str]) -> Decision:
@@ -164,7 +181,7 @@ def _no_treatment(facts: PatientFacts, ready: Ready, new_identifier: Callable[[]
     state = facts.lists["medications"]
     given = facts.lists.get("administrations")
     if state.read and given is None and not facts.unclassified:
-        return Decision([], _none_apply(ready), facts=facts)
+        return Decision([], lambda: _none_apply(ready), facts=facts)
     reason = state.reason or (f"administered drugs: {given.reason}" if given else "") or f"{len(facts.unclassified)} medications could not be classified"
     stand_in = Order("chart", "ketamine treatment", "ketamine treatment", {}, unclear=reason, draft=False)
     return replace(_evaluated(replace(facts, orders=(stand_in,)), ready, new_identifier), evaluable=True)

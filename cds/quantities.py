@@ -101,9 +101,12 @@ def exact(number: object) -> Fraction | None:
     if isinstance(number, bool) or not isinstance(number, (int, float, str)):
         return None
     text = repr(number) if isinstance(number, float) else str(number).strip()
-    if len(text) > 40 or not re.fullmatch(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?", text):
-        return None
-    return Fraction(text)
+    return None if len(text) > 40 else _exact(text)
+
+
+@lru_cache(maxsize=4096)
+def _exact(text: str) -> Fraction | None:
+    return Fraction(text) if re.fullmatch(r"-?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]{1,2})?", text) else None
 
 
 def decimal(number: Fraction, digits: int = 3) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -73,7 +73,7 @@ def shipped() -> Path:
 
 def load(folders: Sequence[Path], today: date, drafts: bool = False, site: Path | None = None) -> Rulebook:
     """The rulebook of one or several folders (the first holds book.yaml), as a site wants it; RulesRefused names every problem."""
-    problems: list[Problem] = []
+    problems = [*_empty(folders[1:])]
     found = read(folders, today, problems, drafts)
     if found is not None and site is not None:
         found = at_site(found, site, today, problems)
@@ -84,6 +84,14 @@ def load(folders: Sequence[Path], today: date, drafts: bool = False, site: Path 
     if errors or found is None:
         raise RulesRefused(errors)
     return found
+
+
+def _empty(folders: Iterable[Path]) -> Iterator[Problem]:
+    """A folder that vanished, such as a drive that is not mounted, would take its rules away in silence."""
+    for folder in folders:
+        if not any(folder.rglob("[!.]*.yaml")):
+            what = "holds no rule, term or other YAML file" if folder.is_dir() else "is not there"
+            yield Problem(Place(folder), "empty-file", f"this rule folder {what}", "Put its files back, or do not name it.")
 
 
 def read(folders: Sequence[Path], today: date, problems: list[Problem], drafts: bool = False, whole: bool = False) -> Rulebook | None:

@@ -29,7 +29,7 @@ from cds.web.watching import fingerprint
 def trial(settings: Settings, day: date, same_files: bool) -> Tried:
     """The rulebook as it stands on disk, or every problem of it; `again` when it changed while it was read.
 
-    Changed files must pass all that the linter checks; files in service already must pass for a new day what they passed at the start.
+    Changed files must pass all that the linter checks of what may be served; files in service already must pass for a new day what they passed at the start.
     """
     key = fingerprint(watched(settings), day)
     ready, problems = _prepared(settings, day)
@@ -43,7 +43,7 @@ def trial(settings: Settings, day: date, same_files: bool) -> Tried:
 
 
 def _checked(settings: Settings, day: date, ready: Ready) -> list[Problem]:
-    found = check(settings.rules, Console(stderr=True), day, ready.inference is not None, settings.site)
+    found = check(settings.rules, Console(stderr=True), day, ready.inference is not None, settings.site, serving=True)
     return [one for one in found.problems if one.level == "error"]
 
 

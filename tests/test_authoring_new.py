@@ -74,7 +74,7 @@ def test_a_title_may_hold_any_character(tmp_path):
     assert rule.title == ODD.replace("\x07", "").strip()
 
 
-@pytest.mark.parametrize("kind", ["medication", "condition", "measurement"])
+@pytest.mark.parametrize("kind", ["medication", "condition", "measurement", "procedure", "reaction"])
 def test_a_term_of_every_kind_is_accepted_and_only_unused(tmp_path, kind, capsys):
     assert new_term([SHIPPED, tmp_path], "own-term", kind, None) == 0 and "own-term.yaml written" in capsys.readouterr().out
     assert problems(tmp_path) == [("warning", "unused-term")]
@@ -98,7 +98,7 @@ def test_what_cannot_be_created_is_refused_and_nothing_is_written(tmp_path, kind
 
 def test_an_unknown_kind_of_term_is_refused_on_the_command_line():
     done = cds("new", "term", "own", "--of", "drug")
-    assert done.returncode == 2 and done.stderr.decode() == "cds: `drug` is no kind of term. Use one of: medication, condition, measurement.\n"
+    assert done.returncode == 2 and done.stderr.decode() == "cds: `drug` is no kind of term. Use one of: medication, condition, measurement, procedure, reaction.\n"
 
 
 def test_the_rulebook_of_an_installed_package_is_left_alone(tmp_path):

@@ -39,7 +39,7 @@ SAYS = {"opioids": "an opioid, patch or tablet", "benzodiazepines": "a benzodiaz
         "clipping": "clipping of an aneurysm", "rash": "a rash"}
 AMOUNTS = {"time": "3 days", "mass": "100 mg", "count": "2 classes", "pressure": "140 mmHg", "share": "10 %", "dose": "0.5 mg/kg",
            "rate": "60 mg/h", "dose rate": "2 mg/kg/h", "concentration": "50 mg/mL", "factor": "2 times"}
-OPERANDS = {"by_route": "intravenous", "for": "pain", "not_in_remission": "true", "if_absent": "no", "at_least": "2 drugs",
+OPERANDS = {"by_route": "intravenous", "for": "pain", "not_in_remission": "true", "if_absent": "no", "if_cut_off": "no", "at_least": "2 drugs",
             "is": "above 140 mmHg", "because": "It is rare.", "recorded_as": "allergy", "reaction": "rash", "reaction_other_than": "rash",
             "criticality": "high", "seriousness": "serious", "not_ended_by": ["pain"], "not_refuted_by": ["saturation"],
             "left_to_the_day": "true", "by": "above 10 %", "at_most": "4 times"}
@@ -77,10 +77,10 @@ def variants(verb: str) -> dict[str, Clause]:
     for head in heads(verb, shape):
         odd = shape.head == "comparison" and head in shape.choices  # nothing to compare, so nothing further to say
         for words in ([()] if odd else [part for size in range(len(optional) + 1) for part in combinations(optional, size)]):
-            if any(WITH.get(word, word) not in words or APART.get(word) in words for word in words):
+            if any(WITH.get(word, word) not in words or APART.get(word) in words for word in words) or len({*words} & {*shape.apart}) > 1:
                 continue
             written = {verb: head} | {word: operand(verb, word) for word in (*shape.needs, *words)}
-            written |= {"because": OPERANDS["because"]} if "if_absent" in words else {}
+            written |= {"because": OPERANDS["because"]} if {"if_absent", "if_cut_off"}.intersection(words) else {}
             reader = Reader(TERMS, {}, [], with_results=frozenset({"saturation"}))
             read = question(node(written), reader)
             assert isinstance(read, Ask) and not reader.problems

@@ -162,7 +162,7 @@ def test_an_accepted_break_is_neither_noticed_nor_unnoticed_and_always_printed(b
     capsys.readouterr()
     assert cds_test([broken]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert f"accepted in theophylline: {name} because a test" in said and "1 accepted, 0 unnoticed" in said
+    assert f"accepted in theophylline: a test {name}" in said and "1 accepted, 0 unnoticed" in said
 
 
 @pytest.mark.parametrize("rule", [toy(), *(one for one in BOOK.rules if one.id == "theophylline")], ids=lambda rule: rule.id)

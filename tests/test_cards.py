@@ -93,7 +93,7 @@ def test_identical_findings_of_several_orders_appear_once_and_name_all_orders():
 
 
 def test_different_findings_of_two_orders_stay_apart_and_name_their_order():
-    other = replace(HERE, text="other")
+    other = HERE._replace(text="other")
     per_order = {ORDER.ref: (met(rule()),), SECOND.ref: (met(rule(), because=(other,)),)}
     (card,) = cards(orders=(ORDER, SECOND), per_order=per_order)
     assert [one["order"] for one in told(card)] == [ORDER.ref, SECOND.ref]
@@ -148,7 +148,7 @@ def test_what_could_not_be_checked_warns_where_it_was_unreadable_or_the_rule_ask
 
 
 def test_what_is_due_on_the_day_is_one_line_and_not_called_missing():
-    (card,) = cards(unknown(rule("a"), LATER), unknown(rule("b"), LATER, replace(LATER, thing="body weight")))
+    (card,) = cards(unknown(rule("a"), LATER), unknown(rule("b"), LATER, LATER._replace(thing="body weight")))
     assert card["summary"] == "To be checked on the day: blood pressure, body weight"
     assert "- To be checked on the day: blood pressure, body weight." in card["detail"]
 
@@ -191,7 +191,7 @@ def test_a_finding_carries_its_rule_version_records_and_what_was_missing():
 
 
 def test_a_soft_finding_says_why_it_is_milder_and_a_name_match_is_marked():
-    (card,) = cards(met(rule(), because=(replace(HERE, matched="text"),), soft=True, doubts=("x is on hold",)))
+    (card,) = cards(met(rule(), because=(HERE._replace(matched="text"),), soft=True, doubts=("x is on hold",)))
     assert "Shown one step milder: x is on hold." in card["detail"] and ", matched by name)" in card["detail"]
     assert told(card)[0]["soft"] is True
 

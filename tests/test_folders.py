@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -12,7 +13,7 @@ from clinic_folder import EVIDENCE, FILES, RULE, TERM, clinic, small_rulebook
 from service import AS_OF, ROOT, accepted, asked, cds, drug, running, theophylline
 
 from cds import rulebook
-from cds.rulefile.problems import Problem
+from cds.rulefile.problems import Problem, RulesRefused
 
 SHIPPED = ROOT / "rules"
 TODAY = date(2026, 6, 30)
@@ -80,9 +81,9 @@ CONFLICTS = {
 @pytest.mark.parametrize("what", CONFLICTS)
 def test_what_would_change_a_shipped_folder_is_a_named_problem(tmp_path, what, small):
     files, said = CONFLICTS[what]
-    problems: list[Problem] = []
-    rulebook.read([small, clinic(tmp_path, **files)], TODAY, problems)
-    named = [one for one in problems if one.level == "error"]
+    with pytest.raises(RulesRefused) as refused:
+        rulebook.load([small, clinic(tmp_path, **files)], TODAY)
+    named = refused.value.problems
     assert len(named) == 1 and said in named[0].what and tmp_path in named[0].place.path.parents and named[0].name in ("duplicate-key", "bad-form")
 
 
@@ -107,6 +108,27 @@ def test_a_wrong_order_and_a_folder_named_twice_are_one_clear_message(tmp_path, 
     assert wrong.returncode == 2 and f"fix: Name {small} first.".encode() in wrong.stderr
     twice = cds("lint", "--rules", str(small), "--rules", f"{small}/../rules")
     assert twice.returncode == 2 and twice.stderr.decode() == f"cds: --rules: `{small}/../rules` is named twice\n"
+
+
+def test_a_second_folder_that_vanishes_or_is_emptied_takes_no_rule_out_of_force(tmp_path, small):
+    folder = clinic(tmp_path / "house")
+    with running("--as-of", AS_OF, "--rules", str(small), "--rules", str(folder)) as service:
+        for what in ("is not there", "holds no rule"):
+            folder.rename(tmp_path / "away")
+            if what == "holds no rule":
+                folder.mkdir()
+            end = time.monotonic() + 60
+            while (told := service.get("/readyz").json())["reload"]["state"] != "refused" and time.monotonic() < end:
+                time.sleep(0.1)
+            assert any(f"this rule folder {what}" in one for one in told["reload"]["problems"]) and told["rulebook"]["rules"] == 4
+            if folder.exists():
+                folder.rmdir()
+            (tmp_path / "away").rename(folder)
+            while service.get("/readyz").json()["reload"]["state"] != "current" and time.monotonic() < end:
+                time.sleep(0.1)
+    (tmp_path / "none").mkdir()
+    ended = cds("serve", "--rules", str(small), "--rules", str(tmp_path / "none"))
+    assert ended.returncode == 2 and b"this rule folder holds no rule" in ended.stderr
 
 
 def test_a_site_file_may_change_the_clinics_own_rule(tmp_path, small):

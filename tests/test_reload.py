@@ -193,9 +193,22 @@ def test_without_watching_files_are_left_alone_and_status_says_so(tmp_path: Path
 
 
 def test_status_of_nothing_is_one_clear_line() -> None:
-    for url in ("http://127.0.0.1:9", "nonsense://x"):
+    for url in ("http://127.0.0.1:9", "nonsense://x", "x y", "http://[::1", "http://127.0.0.1:99999", "http://ümlaut:1"):
         ended = cds("status", url)
         assert ended.returncode == 2 and ended.stdout == b"" and ended.stderr.count(b"\n") == 1 and url.encode() in ended.stderr
+
+
+def test_what_a_service_would_never_serve_keeps_no_change_out_and_lint_names_it(service: Service, rules: Path) -> None:
+    (rules / "sites" / "another-clinic.yaml").write_text("site: another\n")
+    assert cds("new", "interaction", "unfinished", "--rules", str(rules)).returncode == 0
+    edit(rules / RULE, "title: .*", "title: A title that the index does not hold")
+    served(service, rules)
+    named = {one["name"] for one in json.loads(cds("lint", "--json", "--rules", str(rules)).stdout)}
+    assert {"missing-key", "example-fails"} <= named
+    (rules / "sites" / "another-clinic.yaml").unlink()
+    (rules / "interactions" / "unfinished.yaml").unlink()
+    named = {one["name"] for one in json.loads(cds("lint", "--json", "--rules", str(rules)).stdout)}
+    assert named == {"index-out-of-date"} and served(service, rules)
 
 
 HANG = "import sys, os, time\nif 'cds.trial' in sys.orig_argv:\n    open({pids!r}, 'a').write(f'{{os.getpid()}}\\n')\n    {fault}\n"

@@ -5,12 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from charts import LOINC, bundle, facts
+from charts import LOINC, NOW, READY, ZONE, bundle, facts, observation, order
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cds import rulebook
+from cds import pipeline, rulebook
 from cds.authoring.check import check
+from cds.hooks.request import request
 from cds.rulefile.english import spoken
 from cds.web.discovery import services
 from rich.console import Console
@@ -156,3 +157,14 @@ def test_a_delivery_ends_what_was_recorded_until_its_day_and_nothing_later(enter
                                   "medicationstatements": bundle(), "medicationrequests": bundle(), "allergies": bundle()}})
     answers = pipeline.decide(asked, READY, NOW, ZONE, lambda: "id").answers
     assert answers["pregnancy"]["answer"] == ("not met" if ended <= entered else "met")
+
+
+@pytest.mark.parametrize("tests, gender, answer", [
+    ((), "male", "not met"), ((), "female", "unknown"), (("Negative",), "female", "not met"), (("Positive",), "male", "met")])
+def test_a_page_of_vital_signs_that_was_cut_off_leaves_open_only_what_is_asked_for(tests, gender, answer):
+    vitals = [observation("59408-5", 98, "%", f"2026-06-{day}T0{hour}:00:00Z") for day in (30, 29) for hour in range(9, 0, -1)]
+    page = [hcg(when="2026-06-30T09:30:00Z", valueString=said) for said in tests] + vitals
+    asked = request({"hook": "order-sign", "hookInstance": "x", "context": {"patientId": "p1", "draftOrders": bundle(order())}, "prefetch": {
+        "patient": {"resourceType": "Patient", "id": "p1", "gender": gender, "birthDate": "1992-03-04"}, "conditions": bundle(),
+        "observations": bundle(*page, total=400)}})
+    assert pipeline.decide(asked, READY, NOW, ZONE, lambda: "id").answers["pregnancy"]["answer"] == answer

@@ -83,6 +83,15 @@ def test_evaluate_answers_every_rule_also_those_that_are_off(tmp_path):
     assert (shipped["theophylline"]["answer"], off["theophylline"]["answer"], off["theophylline"]["switched_off"]) == ("met", "does not apply", True)
 
 
+def test_the_day_in_the_time_zone_of_the_site_or_the_one_asked_for_decides_what_is_in_force_in_evaluate(tmp_path):
+    path = write(tmp_path, f"site: one\napproved_by: nobody\ntime_zone: Pacific/Kiritimati\nchanges:\n{OFF.replace('2027-06-30', '2026-06-30')}")
+
+    def is_off(*more: str) -> bool:
+        done = cds("evaluate", "-", "--answers", "--as-of", "2026-06-30T12:00:00Z", "--site", str(path), *more, stdin=json.dumps(GOOD).encode())
+        return "switched_off" in json.loads(done.stdout)["answers"]["theophylline"]
+    assert not is_off() and is_off("--time-zone", "UTC")  # in Kiritimati it is the first of July
+
+
 def test_a_change_that_ends_while_the_service_runs_is_warned_of_on_readyz(tmp_path):
     book = rulebook.load([rulebook.shipped()], date(2027, 6, 30), site=write(tmp_path, OFF))
     assert "warnings" not in site.told(book, date(2027, 6, 30))

@@ -37,10 +37,19 @@ def test_a_code_belongs_to_one_finding(code, terms):
 
 @pytest.mark.parametrize("code, text, there", [
     ("Z86.79", "History of aortic aneurysm", True), ("Z86.79", "Personal history of phlebitis", False),
-    ("Z95.828", "Aortic aneurysm stent graft", True),
+    ("Z95.828", "Aortic aneurysm stent graft", True), ("R69", "Cerebral aneurysm", True), ("I67.9", "Brain aneurysm", True),
     ("Z95.828", "Presence of other vascular implants and grafts", False), ("I80.1", "Phlebitis; aneurysm clinic", False)])
 def test_under_a_code_that_says_too_little_the_name_decides(code, text, there):
     assert ("aneurysm" in coded(code, text)) is there
+
+
+@pytest.mark.parametrize("code, text, terms", [
+    ("Z86.73", "History of hemorrhagic stroke", {"other-intracranial-bleeding"}), ("Z86.73", "History of TIA", set()),
+    ("Z87.820", "History of traumatic subdural hematoma", {"traumatic-intracranial-bleeding"}), ("Z86.59", "History of psychosis", {"psychosis-in-remission"}),
+    ("Z88.4", "Allergy to ketamine", {"anaesthetic-reaction", "ketamine-allergy"}), ("Z88.4", "Allergy status to anesthetic agent", {"anaesthetic-reaction"}),
+    ("Z88.8", "Ketamine allergy", {"ketamine-allergy"}), ("Z88.8", "No ketamine allergy", set())])
+def test_a_history_or_allergy_code_does_not_hide_what_its_text_names(code, text, terms):
+    assert coded(code, text).keys() == terms
 
 
 @pytest.mark.parametrize("text, term", [

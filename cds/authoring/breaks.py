@@ -36,8 +36,11 @@ def broken(book: Rulebook, outcomes: Sequence[Outcome], console: Console) -> Fou
 def problems(tried: Tried, examples: Mapping[str, Suggestion]) -> Iterator[Problem]:
     """What the breaks of one rule show: errors of an active rule, warnings of a draft."""
     level = "error" if tried.rule.status == "active" else "warning"
-    for one in tried.unnoticed:
-        yield _not_noticed(one, examples.get(one.name), level)
+    proposed: dict[str, Break] = {}
+    for one in sorted(tried.unnoticed, key=lambda one: one.place):
+        example = examples.get(one.name)
+        first = proposed.setdefault(str(example), one) if example is not None else one
+        yield _not_noticed(one, example, level, first)
     for entry in tried.stray:
         yield Problem(entry.node.mapping["break"].place, "unknown-break", f"`{entry.name}` is not a break of this rule",
                       did_you_mean(entry.name, tried.names, "Copy the name from `cds test`, or delete the entry."), level)
@@ -51,10 +54,13 @@ def problems(tried: Tried, examples: Mapping[str, Suggestion]) -> Iterator[Probl
                       "Add examples that notice them, or write the rule without the clauses that change nothing.", level)
 
 
-def _not_noticed(one: Break, example: Suggestion | None, level: str) -> Problem:
+def _not_noticed(one: Break, example: Suggestion | None, level: str, first: Break) -> Problem:
+    """One break that went unnoticed; an example that was proposed for an earlier one is not told again."""
     fix = ("No example was found that would; perhaps it changes nothing. Leave the clause out, or accept the break under `accepted_breaks`:\n"
            f"    - break: {one.name}\n      because: …")
-    if example is not None:
+    if first is not one:
+        fix = f"The example proposed for line {first.place.line} notices this too."
+    elif example is not None:
         lines = "\n".join(f"    {line}" for line in str(example).splitlines())
         fix = f"Add this example, tried on the rule and on the broken rule (which answers `{example.otherwise}`), if that is what you mean:\n{lines}"
     return Problem(one.place, "break-not-noticed", f"no example notices when {one.what} ({one.name})", fix, level)

@@ -4,37 +4,54 @@ from __future__ import annotations
 
 from cds.examples.chart import WORDS
 from cds.quantities import UNITS, quantity
-from cds.rulefile import language
 from cds.rulefile.clauses import COMPARED
-from cds.rulefile.language import EXTRA_WORDS, GROUPS, HOOKS, ROUTES, SEXES, VERBS, Verb
+from cds.rulefile.language import CHOICES, EXTRA_WORDS, GROUPS, HOOKS, RESULTS, ROUTES, SEXES, VERBS, Verb
 from cds.rulefile.order import FIRST_STAYS
 
 NAME = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 _SETTING = "[a-z][a-z0-9_]*"
 _HOW = "(above|below|at least|at most) "
-_CHOICES = {"by_route": ROUTES, "not_in_remission": ("true",), "if_absent": ("no",)}
-_ALSO = {"is": getattr(language, "RESULTS", ())}
-_SAID = {
+_CHOICES = {"by_route": ROUTES, "not_in_remission": ("true",), "left_to_the_day": ("true",), "if_absent": ("no",), "if_cut_off": ("no",), **CHOICES}
+_LISTS = ("not_ended_by", "not_refuted_by")
+_ALSO = {"is": RESULTS}
+SAID = {
     "all": "Every clause of this list holds.", "any": "At least one clause of this list holds.", "none": "No clause of this list holds.",
-    "ordering": "The order is for this drug; `by_route` and `for` narrow it.",
+    "ordering": "The order is for a drug of this term.",
     "taking": "The patient takes a drug of this term, or has it ordered now.",
-    "taking_classes": "The patient takes drugs of so many of these terms.",
+    "taking_classes": "The patient takes drugs of several of these terms.",
     "has": "The patient has this condition now.", "has_had": "The patient has this condition now or had it before.",
-    "allergic_to": "The patient is allergic to a drug of this term.",
-    "measured": "The newest measurement inside `within` compares so.", "not_measured": "No such measurement inside `within`.",
-    "age": "The patient's age compares so.", "sex": "The patient's sex is this.", "at": "The hook is this one.",
+    "allergic_to": "The allergy list names a drug of this term.",
+    "had_procedure": "The patient has had this procedure.",
+    "had_adverse_event": "An adverse event is laid to a drug of this term.",
+    "measured": "The newest measurement of this term compares so.", "not_measured": "There is no such measurement.",
+    "changed": "The newest measurement differs from an earlier one by such a share.",
+    "two_values_of": "The newest measurement and an earlier one are such a multiple of each other.",
+    "age": "The patient's age compares so.", "sex": "The patient's sex is this.", "at": "The moment is this one (the hook).",
     "order_dose": "The dose of the order compares so.", "order_rate": "The rate of the order compares so.",
     "order_duration": "The infusion time of the order compares so.", "order_strength": "The strength of the ordered product compares so.",
-    "finding": "Another rule is met: its id.",
+    "finding": "Another rule is met; here stands its id.",
     "unless": "Exceptions that excuse this clause, each with its `because`.", "because": "Why, in one sentence.",
     "by_route": "Only by this route.", "for": "Only where the order gives this condition as its reason.",
-    "or_stopped_within": "Or stopped no longer ago than this.", "daily_dose": "Only where the daily dose compares so.",
-    "at_least": "How many of them, for example `2 classes`.", "began_within": "Only where it began no longer ago than this.",
-    "not_in_remission": "Only where it is not in remission.", "within": "Counts back so far from now.",
-    "longer_ago_than": "Only where it is longer ago than this.", "is": "How the value compares, for example `above 140 mmHg`.",
-    "if_absent": "A missing value counts as no; say why under `because`.", "by_more_than": "Only where the limit is passed by more than this share.",
+    "or_stopped_within": "Also where it was stopped no longer ago than this.", "daily_dose": "Only where the daily dose compares so.",
+    "at_least": "The least number or multiple, for example `2 classes`, `2 drugs` or `2 times`.",
+    "at_most": "The greatest multiple, for example `2.4 times`.",
+    "began_within": "Only where it began no longer ago than this.",
+    "not_in_remission": "Only where it is not in remission (`true`).", "within": "Counts back so far from now.",
+    "longer_ago_than": "Only where it is longer ago than this; not together with `within`.",
+    "is": "How the value compares, for example `above 140 mmHg`; or `positive` or `negative`.", "by": "By how much, for example `above 10 %`.",
+    "if_absent": "`no`: a missing value counts as no; say why under `because`.",
+    "left_to_the_day": "`true`: a missing value is asked for on the day of treatment.",
+    "left_to_the_day_within": "A missing value is asked for on the day where there is one no older than this.",
+    "not_ended_by": "A list of conditions; not where one of them was recorded later.",
+    "not_refuted_by": "A list of measurements; not where one of them came out negative later.",
+    "refuted_after": "How long after the record a negative result has to lie before it counts.",
+    "by_more_than": "Only where the limit is passed by more than this share.",
+    "if_cut_off": "`no`: what a list that was cut off at its oldest entries leaves out counts as no; say why under `because`.",
     "weight_within": "How old a body weight may be for a dose per kg.",
+    "recorded_as": "Only where it is recorded as this.", "criticality": "Only at this criticality.", "seriousness": "Only at this seriousness.",
+    "reaction": "Only with a reaction of this term.", "reaction_other_than": "Only with a reaction outside this term.",
 }
+"""What an editor and the manual say about each word."""
 
 
 def clause() -> dict:
@@ -56,14 +73,16 @@ def chart_line() -> dict:
 
 def _group(kind: str) -> dict:
     return {"$comment": FIRST_STAYS, "type": "object", "additionalProperties": False, "required": [kind],
-            "properties": {kind: {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/clause"}, "description": _SAID[kind]}, **_extra()}}
+            "properties": {kind: {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/clause"}, "description": SAID[kind]}, **_extra()}}
 
 
 def _verb(verb: str, shape: Verb) -> dict:
     words = {word: _word(verb, word, shape) for word in shape.words if word not in EXTRA_WORDS}
     found = {"$comment": FIRST_STAYS, "type": "object", "additionalProperties": False, "required": [verb, *shape.needs],
              "properties": {verb: _said(verb, _head(verb, shape)), **words, **_extra()}}
-    return found | {"dependentRequired": {"if_absent": ["because"]}} if "if_absent" in words else found
+    needs = {word: ["because"] for word in ("if_absent", "if_cut_off") if word in words}
+    found |= {"dependentRequired": needs} if needs else {}
+    return found | {"not": {"required": list(shape.apart)}} if shape.apart else found
 
 
 def _extra() -> dict:
@@ -89,8 +108,8 @@ def _word(verb: str, word: str, shape: Verb) -> dict:
     if word in shape.measures:
         amount = _amount(_HOW if word in COMPARED.get(verb, ()) and word != "at_least" else "", shape.measures[word])
         return _said(word, {"anyOf": [{"enum": list(_ALSO[word])}, amount]} if _ALSO.get(word) else amount)
-    name = {"type": "string", "minLength": 1}
-    return _said(word, {"anyOf": [name, {"type": "array", "minItems": 1, "items": name}]} if word != "for" else {"type": "string", "pattern": NAME})
+    name = {"type": "string", "pattern": NAME}
+    return _said(word, {"type": "array", "minItems": 1, "items": name} if word in _LISTS else name)
 
 
 def _amount(how: str, dimensions: tuple[str, ...]) -> dict:
@@ -114,4 +133,4 @@ def _plain(text: str) -> str:
 
 
 def _said(word: str, found: dict) -> dict:
-    return {**found, "description": _SAID.get(word, f"`{word}`, as the rule format describes it.")}
+    return {**found, "description": SAID[word]}

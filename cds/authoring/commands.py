@@ -25,16 +25,20 @@ def lint(
     raise typer.Exit(command.lint(folders(rules), form, site_file(site), since))
 
 
-def test(rules: RulesOption = None) -> None:
-    """Run the examples of every rule."""
+def test(rule: Annotated[Optional[str], typer.Argument(help="Rule id; all rules when left out.")] = None, rules: RulesOption = None) -> None:
+    """Run the examples of every rule, and break each rule on purpose to see that an example notices."""
     from cds.authoring import test as command
-    raise typer.Exit(command.test(folders(rules)))
+    raise typer.Exit(command.test(folders(rules), rule))
 
 
-def read(rule: Annotated[Optional[str], typer.Argument(help="Rule id; all rules when left out.")] = None, rules: RulesOption = None) -> None:
-    """Say a rule in plain English."""
+def read(
+    rule: Annotated[Optional[str], typer.Argument(help="Rule id; all rules when left out.")] = None,
+    rules: RulesOption = None,
+    site: SiteOption = None,
+) -> None:
+    """Say a rule in plain English; with --site as that site has it."""
     from cds.authoring import read as command
-    raise typer.Exit(command.read(folders(rules), rule))
+    raise typer.Exit(command.read(folders(rules), rule, site_file(site)))
 
 
 def explain(
@@ -42,11 +46,12 @@ def explain(
     case: Annotated[Optional[str], typer.Argument(help="Name or number of an example, or a request file; all examples when left out.")] = None,
     rules: RulesOption = None,
     as_of: AsOfOption = None,
-    time_zone: ZoneOption = "UTC",
+    time_zone: ZoneOption = None,
+    site: SiteOption = None,
 ) -> None:
     """Show why a rule answers as it does, or stays silent: every clause with its answer, record and date."""
     from cds.authoring import explain as command
-    raise typer.Exit(command.explain(folders(rules), rule, case, command.At(instant(as_of), zone(time_zone))))
+    raise typer.Exit(command.explain(folders(rules), rule, case, command.At(instant(as_of), zone(time_zone), site_file(site))))
 
 
 def docs(
@@ -59,14 +64,16 @@ def docs(
 
 
 def new(
-    kind: Annotated[str, typer.Argument(help=f"Kind of rule ({', '.join(KINDS)}), or `term`.")],
+    kind: Annotated[str, typer.Argument(help=f"Kind of rule ({', '.join(KINDS)}), or `term`, or `site`.")],
     name: Annotated[str, typer.Argument(metavar="ID", help="Its id: lower-case words joined by `-`.")],
     title: Annotated[Optional[str], typer.Option("--title", help="Title of the rule, or what the term says.")] = None,
-    term_kind: Annotated[str, typer.Option("--of", help="Kind of term: medication, condition or measurement.")] = "condition",
+    term_kind: Annotated[str, typer.Option("--of", help="Kind of term: medication, condition, measurement, procedure or reaction.")] = "condition",
     rules: RulesOption = None,
 ) -> None:
-    """Write a draft rule with comments on every key and examples to make true, into the last rule folder."""
+    """Write a draft rule, term or site file with comments on every key, into the last rule folder."""
     from cds.authoring import new as command
+    if kind == "site":
+        raise typer.Exit(command.new_site(folders(rules), name))
     if kind == "term":
         raise typer.Exit(command.new_term(folders(rules), name, term_kind, title))
     raise typer.Exit(command.new_rule(folders(rules), kind, name, title))

@@ -46,7 +46,10 @@ class Form:
 
 
 def diff(asked: Asked, form: Form) -> int:
-    """Compare and print; 1 where something changed and that was to be checked, 2 where a rulebook or the requests cannot be used."""
+    """Compare and print; 1 where something changed and that was to be checked, 2 where a rulebook, or every request, cannot be used.
+
+    With `check` one request that could not be compared is enough for 2: it might have changed.
+    """
     now = asked.as_of or clock.now()
     files = request_files.json_files(asked.requests)
     sides = []
@@ -66,13 +69,15 @@ def diff(asked: Asked, form: Form) -> int:
         sys.stdout.buffer.write(orjson.dumps(told, option=orjson.OPT_INDENT_2) + b"\n")
     else:
         diff_tables.show(found, (asked.old, asked.new), unreadable, others, form.most)
+    if unreadable and (form.check or not found.requests):
+        return 2
     return 1 if form.check and found.differences else 0
 
 
 def _prepared(name: str, site: Path | None, asked: Asked, now: datetime) -> Ready:
     with tempfile.TemporaryDirectory(prefix="cds-diff-") as room:
         folders = (rulebook_folder(name, Path(room)), *asked.beside)
-        return pipeline.prepare(folders, now.date(), use_engine=False, drafts=asked.drafts, site=site)
+        return pipeline.prepare_at(folders, now, None, site, use_engine=False, drafts=asked.drafts)
 
 
 def run(found: Comparison, files: Sequence[Path], folder: Path) -> tuple[list[tuple[str, str]], int]:

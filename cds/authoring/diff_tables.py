@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Console
@@ -36,9 +36,13 @@ def show(found: Comparison, names: Names, unreadable: Unread, others: int, most:
         shown = _telling(trees.rows)
         if shown:
             console.print(_trees(trees, shown))
-    console.print(_counts(found))
+    changed = {rule: tally for rule, tally in found.tallies.items() if tally.changed}
+    if changed:
+        console.print(_counts(found, changed))
     for name, why in unreadable:
         console.print(f"[red]not compared[/] {escape(name)}: {escape(why)}", highlight=False)
+    same = len(found.tallies) - len(changed)
+    console.print(f"{same} {'rule answers' if same == 1 else 'rules answer'} every request as before." if same else "Every rule answers some request otherwise.")
     console.print(_summary(found, unreadable, others), highlight=False)
 
 
@@ -138,14 +142,18 @@ def _answer(step: Step | None) -> str:
 
 
 def _why(row: Row) -> str:
-    said = list(dict.fromkeys("; ".join(step.why) for step in (row.old, row.new) if step and step.why))
-    return said[0] if len(said) == 1 else "\n".join(f"{side}: {'; '.join(step.why)}" for side, step in (("old", row.old), ("new", row.new)) if step and step.why)
+    sides = [(side, _reasons(step)) for side, step in (("old", row.old), ("new", row.new)) if step and step.why]
+    return sides[0][1] if len({why for _, why in sides}) == 1 else "\n".join(f"{side}: {why}" for side, why in sides)
 
 
-def _counts(found: Comparison) -> Table:
+def _reasons(step: Step) -> str:
+    return "; ".join(step.why)
+
+
+def _counts(found: Comparison, changed: Mapping[str, Tally]) -> Table:
     table = Table("rule", "version", *ANSWERS, "changed", title="Answers per rule, old → new", title_justify="left", title_style="bold")
     versions = [{rule.id: rule.version for rule in ready.rulebook.as_shipped} for ready in (found.sides.old, found.sides.new)]
-    for rule, tally in sorted(found.tallies.items()):
+    for rule, tally in sorted(changed.items()):
         version = _arrow(*(one.get(rule, "–") for one in versions))
         numbers = [_arrow(*(_number(side, answer) for side in (tally.old, tally.new))) for answer in ANSWERS]
         table.add_row(rule, version, *numbers, Text(str(tally.changed), "bold" if tally.changed else "dim"))
@@ -190,5 +198,5 @@ def _tally(tally: Tally) -> dict[str, Any]:
 
 
 def _row(row: Row) -> dict[str, Any]:
-    return {side: {"depth": step.depth, "asked": step.asked, "answer": WORDS[step.value], "why": list(step.why)} if step else None
+    return {side: {"depth": step.depth, "asked": step.asked, "answer": WORDS[step.value], "why": _reasons(step)} if step else None
             for side, step in (("old", row.old), ("new", row.new))}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone, tzinfo
@@ -12,11 +13,12 @@ from rich.text import Text
 from rich.tree import Tree
 
 from cds import clock, pipeline, rulebook
+from cds.authoring.at_site import at_site, changes
 from cds.authoring.read import chosen
 from cds.engine.decide import MET, NOT_APPLICABLE, NOT_MET, UNDECIDED, Verdict
 from cds.engine.explain import SOFT, UNKNOWN, WORDS, YES, Step, steps
 from cds.engine.plan import plan
-from cds.examples.run import Outcome, run
+from cds.examples.run import Outcome, at_settings, run
 from cds.facts.model import Order
 from cds.hooks.request import ORDER_HOOKS, HookRequest, RequestRefused, parse, request
 from cds.options import stop
@@ -26,31 +28,38 @@ from cds.rulefile.english import line, moments, untold
 from cds.rulefile.problems import Problem, RulesRefused
 from cds.rulefile.rule import Message, Rule
 
+_LINE = re.compile(r"\[line/(?=\d+\]$)")  # a line of an example's chart is no record of an EHR
 _COLOURS = {YES: "green", SOFT: "yellow", UNKNOWN: "magenta"}
 _ANSWERS = {MET: "bold red", UNDECIDED: "bold magenta", NOT_MET: "bold green", NOT_APPLICABLE: "bold"}
 
 
 @dataclass(frozen=True, slots=True)
 class At:
-    """The instant (None: now) and time zone that a request is judged by."""
+    """The instant (None: now), the time zone (None: the site's, else UTC) and the site file that a request is judged by."""
 
     as_of: datetime | None = None
-    zone: tzinfo = timezone.utc
+    zone: tzinfo | None = None
+    site: Path | None = None
 
 
 def explain(folders: Sequence[Path], name: str, case: str | None, at: At = At()) -> int:
     """Show the answer tree of a rule for an example (by name or number) or for a request file."""
     now = at.as_of or clock.now()
-    whole = rulebook.load_whole(folders, now.date())
-    (rule,) = chosen(whole, name)
+    day = now.astimezone(at.zone or timezone.utc).date()
+    whole = rulebook.load_whole(folders, day)
+    book = at_site(whole, at.site, day)
+    rule = next((one for one in book.rules if one.id == name), None) or chosen(whole, name)[0]
+    if rule.id not in {one.id for one in book.rules}:
+        print(f"{rule.id}: {'; '.join(changes(book, rule))}")
+        return 0
     if case is not None and (case.endswith(".json") or Path(case).is_file()):
-        if not rulebook.is_in_force(rule, now.date(), drafts=True):
-            raise LookupError(f"{rule.id} is not in force on {now.date()} ({rule.status}{_dates(rule)}), so it answers no request; "
+        if not rulebook.is_in_force(rule, day, drafts=True):
+            raise LookupError(f"{rule.id} is not in force on {day} ({rule.status}{_dates(rule)}), so it answers no request; "
                               "choose another day with --as-of")
-        ready = pipeline.prepare(folders, now.date(), drafts=rule.status == "draft")
+        ready = pipeline.prepare(folders, day, drafts=rule.status == "draft", site=at.site)
         return _explain_request(ready, rule, _request(Path(case)), now, at.zone)
     problems: list[Problem] = []
-    outcomes = list(run((rule,), whole, problems))
+    outcomes = list(run((rule,), book, problems))
     if problems:
         raise RulesRefused(problems)
     shown = [(number, one) for number, one in enumerate(outcomes, 1) if case in (None, one.example.name, str(number))]
@@ -58,7 +67,7 @@ def explain(folders: Sequence[Path], name: str, case: str | None, at: At = At())
         raise LookupError(f"`{case}` is neither a request file nor an example of {rule.id}; its examples are\n"
                           + "\n".join(f"  {number}. {one.example.name}" for number, one in enumerate(outcomes, 1)))
     for number, one in shown:
-        _explain_example(whole, rule, number, one)
+        _explain_example(book, rule, number, one)
     return 0
 
 
@@ -82,16 +91,18 @@ def _request(path: Path) -> HookRequest:
 
 
 def _explain_example(book: Rulebook, rule: Rule, number: int, one: Outcome) -> None:
-    failed = "" if one.passed else f", but the example expects: {one.example.answer} {one.example.show or ''}".rstrip()
+    instead = "but the example expects" if book.site is None else f"at {book.site.name}; the example, written for the rule as shipped, expects"
+    failed = "" if one.passed else f", {instead}: {one.example.answer} {one.example.show or ''}".rstrip()
     heading = f"Example {number}, {one.example.name}"
     if one.evaluation is None or one.verdict is None:
         says = book.terms[book.book.scope].says
         return _show(heading, one.answer, failed, [f"no order of this example is for {says}, and only such orders are looked at"], ())
+    rule = at_settings(rule, one.example.settings, book)
     _show(heading, one.answer, failed, _outcome(one.verdict, one.facts.hook, None),
-          list(steps(rule, plan((rule,)), one.evaluation, one.facts, book.terms)))
+          list(steps(one.verdict.rule, plan((one.verdict.rule,)), one.evaluation, one.facts, book.terms)))
 
 
-def _explain_request(ready: Ready, rule: Rule, asked: HookRequest, now: datetime, zone: tzinfo) -> int:
+def _explain_request(ready: Ready, rule: Rule, asked: HookRequest, now: datetime, zone: tzinfo | None) -> int:
     decision = pipeline.decide(asked, ready, now, zone, clock.new_identifier)
     answer = decision.answers[rule.id]
     if not decision.evaluations or decision.facts is None:
@@ -165,7 +176,7 @@ def _show(heading: str, answer: str, failed: str, said: Sequence[str] | Iterator
         root.add(Text(one))
     for step in found:
         text = Text.assemble((WORDS[step.value], _COLOURS.get(step.value, "dim")), "  ", (step.asked, "" if step.depth else "italic"))
-        text.append("".join(f"\n· {why}" for why in step.why), "dim")
+        text.append("".join(f"\n· {_LINE.sub('[line ', why)}" for why in step.why), "dim")
         del branches[step.depth + 1:]
         branches.append(branches[step.depth].add(text))
     console.print(root)

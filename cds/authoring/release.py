@@ -87,9 +87,9 @@ def _table(changes: Sequence[Changed], moved: Sequence[Changed], name: str) -> N
     console = Console()
     same = len(changes) - len(moved)
     if moved:
-        table = Table("rule", "old version", "new version", "why")
+        table = Table("rule", "old", "new", "why")
         for one in moved:
-            table.add_row(one.rule.id, one.old.version if one.old else "", Text(one.version, _COLOURS.get(one.size, "")), "; ".join(one.why))
+            table.add_row(one.rule.id, one.old.version if one.old else "", Text(one.version, _COLOURS.get(one.size, "")), Text("; ".join(one.why), overflow="fold"))
         console.print(table)
     unchanged = "1 rule is unchanged" if same == 1 else f"{same} rules are unchanged"
     console.print(f"{unchanged} since {name}." if name else f"{len(moved)} rules, all new.", highlight=False)

@@ -13,7 +13,7 @@ def suggestions(found: Iterable[Finding], new_identifier: Callable[[], str]) -> 
     """One suggestion per draft order that a finding on the card suggests to delete, in the order of the findings."""
     orders = {order.ref: order for one in found if one.message and "delete-order" in one.message.suggest
               for order in one.orders if order.draft and "(" not in order.ref}
-    return [_delete(ref, order.name, new_identifier()) for ref, order in orders.items()]
+    return [_delete(ref, order.name if len(orders) == 1 else order.text, new_identifier()) for ref, order in orders.items()]
 
 
 def _delete(ref: str, name: str, identifier: str) -> dict[str, Any]:

@@ -1,16 +1,18 @@
-"""The answer to one clause: its value, the records behind it, and what was missing."""
+"""The answer to one clause: its value, the records behind it, and what was missing.
+
+Hundreds of these are made, compared and hashed for each request, which named tuples do several times as fast as dataclasses.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from cds.engine.formula import NO, SOFT, UNKNOWN, YES
 from cds.facts.model import LISTS, PatientFacts
 
 
-@dataclass(frozen=True, slots=True)
-class Because:
+class Because(NamedTuple):
     """One record that speaks for an answer: its reference, what it says, and how it was matched (empty for amounts)."""
 
     resource: str
@@ -18,8 +20,7 @@ class Because:
     matched: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(NamedTuple):
     """Something needed and not available; `unreadable` when a list failed, `on_the_day` when it is due before the infusion."""
 
     thing: str
@@ -31,8 +32,7 @@ class Missing:
         return f"{self.thing}: {self.reason}"
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """3 yes, 2 soft yes, 1 unknown, 0 no; with evidence, what was missing, and why a yes is soft."""
 
     value: int
@@ -41,8 +41,7 @@ class Answer:
     doubts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """How one record answers a clause about a list; `against` are records that speak against it."""
 
     value: int
@@ -58,13 +57,24 @@ FLAT_NO, FLAT_YES = Answer(NO), Answer(YES)
 def listed(name: str, hits: Iterable[Hit], facts: PatientFacts) -> Answer:
     """The answer of a clause over a closed list: a hit counts, no hit is a no only where the list was read completely."""
     found = [hit for hit in hits if hit.value > NO]
-    best = max((hit.value for hit in found), default=NO)
+    if not found:
+        return without_a_hit(name, facts)
+    best = max([hit.value for hit in found])
     if best >= SOFT:
         shown = sorted((hit for hit in found if hit.value >= SOFT), key=lambda hit: (-hit.value, hit.because.text, hit.because.resource))
         return Answer(best, tuple(one for hit in shown for one in (hit.because, *hit.against)), (),
                       tuple(dict.fromkeys(doubt for hit in shown if hit.value == SOFT for doubt in hit.doubts)) if best == SOFT else ())
-    missing = [one for hit in found for one in hit.missing] + unread(name, facts)
+    missing = (*(one for hit in found for one in hit.missing), *without_a_hit(name, facts).missing)
     return Answer(UNKNOWN, (), tuple(dict.fromkeys(missing))) if missing else FLAT_NO
+
+
+def without_a_hit(name: str, facts: PatientFacts) -> Answer:
+    """The answer where a list holds nothing that counts, the same for every clause over it."""
+    found = facts.memo.get(name)
+    if found is None:
+        missing = unread(name, facts)
+        found = facts.memo[name] = Answer(UNKNOWN, (), tuple(dict.fromkeys(missing))) if missing else FLAT_NO
+    return found
 
 
 def unread(name: str, facts: PatientFacts) -> list[Missing]:

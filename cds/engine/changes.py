@@ -12,7 +12,7 @@ from cds.engine.formula import YES
 from cds.engine.ordered import WEIGHT
 from cds.facts.model import DOSED_FOR, Measurement, PatientFacts
 from cds.intervals import Within
-from cds.quantities import Quantity, decimal, holds
+from cds.quantities import Quantity, decimal
 from cds.rulefile.rule import Clause, Comparison
 
 
@@ -34,7 +34,7 @@ def changed(clause: Clause, facts: PatientFacts) -> Answer:
     else:
         before, said = median(one.value for one in earlier), min(earlier, key=lambda one: (-one.taken.latest.timestamp(), one.text))
     share = abs(newest.value - before) / before * 100
-    if not holds(share, wanted.how, wanted.amount.value):
+    if not wanted.holds(share):
         return FLAT_NO
     text = f"changed by {decimal(share, 1)} % against " + ("" if ordered else f"the median of {len(earlier)} earlier, {decimal(before, 1)}, last ")
     return Answer(YES, (Because(newest.ref, f"{newest.text}, {text}{said.text}"),))
@@ -45,7 +45,7 @@ def two_values_of(clause: Clause, facts: PatientFacts) -> Answer:
     least, most, window = clause.word("at_least"), clause.word("at_most"), clause.word("within")
     assert isinstance(least, Comparison) and isinstance(most, Comparison) and isinstance(window, Quantity)
     found = [pair for pair in _pairs(str(clause.head), window, facts)
-             if holds(_factor(*pair), least.how, least.amount.value) and holds(_factor(*pair), most.how, most.amount.value)]
+             if least.holds(_factor(*pair)) and most.holds(_factor(*pair))]
     because = (Because(one.ref, one.text) for pair in found for one in pair)
     return Answer(YES, tuple(dict.fromkeys(because))) if found else FLAT_NO
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from cds.engine import changes, listed, measured, ordered, reactions, results
 from cds.engine.answers import FLAT_NO, FLAT_YES, Answer, Missing
@@ -72,6 +71,6 @@ def of_order(clause: Clause, order: Order, facts: PatientFacts, terms: Terms, me
     if order.ahead and isinstance(head, Comparison) and head.amount.dimension in ("dose", "dose rate"):
         if answer.value == NO:
             return measured.on_the_day(ordered.WEIGHT, terms)
-        return replace(answer, missing=tuple(Missing(one.thing, "to be checked on the day", on_the_day=True) if one.thing == "body weight" else one
+        return answer._replace(missing=tuple(Missing(one.thing, "to be checked on the day", on_the_day=True) if one.thing == "body weight" else one
                                              for one in answer.missing))
     return answer

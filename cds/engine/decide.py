@@ -54,9 +54,19 @@ def verdict(rule: Rule, found: Outline, clauses: Sequence[Clause], answers: Sequ
                 records += more
                 seen |= {one.resource for one in more}
     records += _records(found.whole, clauses, answers)
-    return Verdict(rule, found.answer, level, found.show, found.soft, tuple(dict.fromkeys(records)),
+    return Verdict(rule, found.answer, level, found.show, found.soft, _once(records),
                    tuple(dict.fromkeys(one for number in found.missing for one in answers[number].missing)),
                    tuple(dict.fromkeys(one for number in found.doubts for one in answers[number].doubts)), tuple(also), found.higher)
+
+
+def _once(records: Iterable[Because]) -> tuple[Because, ...]:
+    """Each record once: one that counts by its code in one clause and by its name in another is told as coded."""
+    found: dict[tuple[str, str], Because] = {}
+    for one in records:
+        key = one.resource, one.text
+        if key not in found or found[key].matched == "text":
+            found[key] = one
+    return tuple(found.values())
 
 
 def _records(numbers: Iterable[int], clauses: Sequence[Clause], answers: Sequence[Answer]) -> list[Because]:

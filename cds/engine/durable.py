@@ -113,7 +113,7 @@ class _Ruleset:
     text: str
     serves: dict[str, list[int]]
     facts: dict[int, tuple[str | None, ...]]
-    ways: tuple[Way, ...]  # what must reach the plane together for one of its rules to fire
+    ways: tuple[Way, ...]
 
 
 def _ruleset(plane: int, shard: dict[Way, list[Pattern]], serving: dict[Way, list[int]]) -> _Ruleset:
@@ -131,16 +131,15 @@ def _ruleset(plane: int, shard: dict[Way, list[Pattern]], serving: dict[Way, lis
                       for answer in (NO, UNKNOWN, SOFT, YES))
         for own, (clause, answers) in enumerate(usable.items())
     }
-    ways = tuple(frozenset(code for code in way if code >= 0) for way in shard)
-    return _Ruleset(plane, json.dumps(rules), {str(i): serving[way] for i, way in enumerate(shard)}, facts, ways)
+    return _Ruleset(plane, json.dumps(rules), {str(i): serving[way] for i, way in enumerate(shard)}, facts, tuple(shard))
 
 
 def _rulesets(names: Sequence[str], serving: dict[Way, list[int]]) -> Iterator[_Ruleset]:
-    """Fill shards one way after the other; those of negated clauses only, which always run, come first."""
+    """Fill shards one way after the other: those of negated clauses only, which always run, then short ones, which fire more often."""
     for plane in (UNKNOWN, SOFT, YES):
         shards: list[dict[Way, list[Pattern]]] = []
         room = 0
-        for way in sorted(serving, key=lambda way: max(way) >= 0):
+        for way in sorted(serving, key=lambda way: sum(code >= 0 for code in way)):
             if patterns := _patterns(way, plane):
                 if len(patterns) > room:
                     shards.append({})
@@ -163,6 +162,21 @@ def compiled(conclusions: Sequence[tuple[str, Formula]]) -> tuple[list[int], lis
             else:  # always met, for which the engine has no rule
                 constants[index] = YES
     return constants, [*_rulesets([name for name, _ in conclusions], serving)]
+
+
+_Rule = tuple[int, int, Way, Way]  # its rule set, its plane, the clauses that must reach the plane for it to fire, and all it reads
+
+
+def _woken_by(rulesets: Sequence[_Ruleset]) -> dict[int | None, list[_Rule]]:
+    """Every engine rule under one clause that must hold for it to fire, the one fewest rules need; under None where none must."""
+    shared = Counter(code for ruleset in rulesets for way in ruleset.ways for code in way if code >= 0)
+    found: dict[int | None, list[_Rule]] = {}
+    for number, ruleset in enumerate(rulesets):
+        for way in ruleset.ways:
+            needs = frozenset(code for code in way if code >= 0)
+            reads = frozenset(max(code, ~code) for code in way)
+            found.setdefault(min(needs, key=lambda code: shared[code], default=None), []).append((number, ruleset.plane, needs, reads))
+    return found
 
 
 def _session(engine: ModuleType, handle: int, known: dict[str, list[int]], texts: list[str], until: float) -> set[str]:
@@ -201,11 +215,7 @@ class Inference:
         self.length = 1 + max((clause for _, formula in conclusions for clause in clauses(formula)), default=-1)
         self._engine, self._deadline, self._lock = engine, deadline, Lock()
         self._constants, self._rulesets = compiled(conclusions)
-        self._always = [number for number, ruleset in enumerate(self._rulesets) if not all(ruleset.ways)]
-        self._woken_by: dict[int, list[int]] = {}  # clause -> the rule sets in which it must hold for something to fire
-        for number, ruleset in enumerate(self._rulesets):
-            for clause in frozenset().union(*ruleset.ways):
-                self._woken_by.setdefault(clause, []).append(number)
+        self._woken_by = _woken_by(self._rulesets)
         self._pool: SimpleQueue[list[int] | None] = SimpleQueue()  # handles of the rule sets, if built
         self._places = range(handles)
         for _ in self._places:
@@ -260,15 +270,16 @@ class Inference:
         reached = {plane: {clause for clause in awake if answers[clause] >= plane} for plane in (UNKNOWN, SOFT, YES)}
         # Where no answer tells two planes apart, they are the same, and only the firmer one is asked.
         apart = {UNKNOWN: reached[UNKNOWN] - reached[YES], SOFT: reached[SOFT] - reached[YES]}
-        for number in sorted({*self._always, *chain.from_iterable(self._woken_by.get(clause, ()) for clause in awake)}):
+        asked: dict[int, set[int]] = {}  # rule set -> the clauses read by those of its rules that might fire
+        for number, plane, needs, reads in chain.from_iterable(self._woken_by.get(clause, ()) for clause in (None, *awake)):
+            if needs <= reached[plane] and (plane == YES or not apart[plane].isdisjoint(reads)):
+                asked.setdefault(number, set()).update(reads)
+        for number in sorted(asked):
             ruleset = self._rulesets[number]
-            plane = ruleset.plane
-            if plane != YES and apart[plane].isdisjoint(ruleset.facts) or not any(way <= reached[plane] for way in ruleset.ways):
-                continue
-            texts = [text for clause, each in ruleset.facts.items() if (text := each[answers[clause]])]
+            texts = [text for clause in sorted(asked[number]) if (text := ruleset.facts[clause][answers[clause]])]
             for name in _session(self._engine, handles[number], ruleset.serves, texts, until):
                 for conclusion in ruleset.serves[name]:
-                    values[conclusion] = max(values[conclusion], plane)
+                    values[conclusion] = max(values[conclusion], ruleset.plane)
         return values
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from cds.engine.decide import NOT_APPLICABLE, NOT_MET, Verdict, verdict
 from cds.engine.durable import Inference
 from cds.engine.formula import NO, value
 from cds.engine.outline import Judged, judge, outline
-from cds.engine.plan import Plan
+from cds.engine.plan import Plan, RulePlan
 from cds.facts.model import Order, PatientFacts
 from cds.terms.model import Term
 
@@ -80,10 +80,20 @@ def _verdict(plan: Plan, index: int, judged: Judged | None, values: Sequence[int
              hook: str) -> Verdict:
     ready = plan.rules[index]
     if hook not in ready.rule.hooks:
-        return Verdict(ready.rule, NOT_APPLICABLE)
+        return _nothing(ready, NOT_APPLICABLE)
     if not checked.disagreeing.isdisjoint(ready.span):
         disputed = outline(ready, plan.number, values, dict(enumerate(checked.values)), disputed=True)
         return verdict(ready.rule, disputed, plan.clauses, answers)
     if judged is None:
-        return Verdict(ready.rule, NOT_APPLICABLE if value(ready.applies, values) == NO else NOT_MET)
+        return _nothing(ready, NOT_APPLICABLE if value(ready.applies, values) == NO else NOT_MET)
+    if judged.outline.answer in (NOT_APPLICABLE, NOT_MET):
+        return _nothing(ready, judged.outline.answer)
     return verdict(ready.rule, judged.outline, plan.clauses, answers)
+
+
+def _nothing(ready: RulePlan, answer: str) -> Verdict:
+    """The verdict of a rule that has nothing to tell, which is always the same."""
+    found = ready.memo.get(answer)
+    if found is None:
+        found = ready.memo[answer] = Verdict(ready.rule, answer)
+    return found

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import date, timedelta
 
 from cds.engine.answers import Because, Hit
@@ -19,17 +18,17 @@ def settled(hit: Hit, when: Moment | None, clause: Clause, facts: PatientFacts) 
 
     A record that cannot be read takes nothing back.
     """
-    if hit.value < SOFT:
+    if hit.value < SOFT or not (clause.word("not_ended_by") or clause.word("not_refuted_by")):
         return hit
     against: list[Because] = []
     doubts: list[str] = []
     for firm, record, doubt in (*_ends(when, clause, facts), *_refutes(when, clause, facts)):
         if firm:
-            return replace(hit, value=NO)
+            return hit._replace(value=NO)
         against.append(record)
         doubts += [doubt] if doubt else []
     soft = hit.value == YES and bool(doubts)
-    return replace(hit, value=SOFT if soft else hit.value, doubts=(*hit.doubts, *doubts), against=tuple(against))
+    return hit._replace(value=SOFT if soft else hit.value, doubts=(*hit.doubts, *doubts), against=tuple(against))
 
 
 def _ends(when: Moment | None, clause: Clause, facts: PatientFacts) -> Iterator[tuple[bool, Because, str]]:

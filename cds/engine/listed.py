@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import ceil
 
-from cds.engine.answers import Answer, Because, Hit, Missing, listed
+from cds.engine.answers import FLAT_NO, Answer, Because, Hit, Missing, listed, without_a_hit
 from cds.engine.later import settled
 from cds.engine.formula import NO, SOFT, UNKNOWN, YES
 from cds.facts.model import CURRENT, ENDED, LISTS, ON_HOLD, ORDERED, Condition, Medication, PatientFacts
 from cds.intervals import Moment, Within
-from cds.quantities import Quantity, holds
+from cds.quantities import Quantity
 from cds.rulefile.rule import Clause, Comparison
 
 
@@ -29,7 +30,7 @@ def _taken(clause: Clause, term: str, drug: Medication, facts: PatientFacts) -> 
     if isinstance(wanted, Comparison) and value >= SOFT:
         if drug.daily_mg is None:
             return Hit(UNKNOWN, Because(drug.ref, drug.text, how), missing=(Missing(f"daily dose of {drug.name}", "not recorded"),))
-        if not holds(drug.daily_mg, wanted.how, wanted.amount.value):
+        if not wanted.holds(drug.daily_mg):
             value = NO
     return Hit(value, Because(drug.ref, drug.text, how), doubts, missing)
 
@@ -63,6 +64,7 @@ def taking_classes(clause: Clause, facts: PatientFacts) -> Answer:
     because: dict[Because, int] = {}
     doubts: list[str] = []
     wanted = clause.word("at_least").amount
+    least = ceil(wanted.value)
     by_drug = wanted.unit == "drugs"
     for term in clause.head:
         for drug in facts.medications.get(term, ()):
@@ -72,15 +74,14 @@ def taking_classes(clause: Clause, facts: PatientFacts) -> Answer:
             if hit.value >= SOFT:
                 because[hit.because] = hit.value
                 doubts += hit.doubts
-    for value in (YES, SOFT):
-        if sum(found >= value for found in hits.values()) >= wanted.value:
-            shown = sorted(because, key=lambda one: (-because[one], one.text, one.resource))
-            return Answer(value, tuple(shown), (), tuple(sorted(set(doubts))) if value == SOFT else ())
-    enough = sum(found >= UNKNOWN for found in hits.values()) >= wanted.value
-    open_list = listed("medications", (), facts)
-    if enough or open_list.value == UNKNOWN:
+    value = YES if least < 1 else sorted(hits.values())[-least] if least <= len(hits) else NO
+    if value >= SOFT:
+        shown = sorted(because, key=lambda one: (-because[one], one.text, one.resource))
+        return Answer(value, tuple(shown), (), tuple(sorted(set(doubts))) if value == SOFT else ())
+    open_list = without_a_hit("medications", facts)
+    if value == UNKNOWN or open_list.value == UNKNOWN:
         return Answer(UNKNOWN, (), open_list.missing or (Missing(LISTS["medications"], "dates or doses not recorded"),))
-    return Answer(NO)
+    return FLAT_NO
 
 
 def has(clause: Clause, facts: PatientFacts) -> Answer:

@@ -10,8 +10,8 @@ from cds.engine.answers import FLAT_NO, Answer, Because, Missing
 from cds.engine.formula import UNKNOWN, YES
 from cds.engine.measured import absent, newest
 from cds.facts.model import Dose, Measurement, Order, PatientFacts
-from cds.quantities import Quantity, decimal, holds, quantity
-from cds.rulefile.language import NOT_READABLE, WITHOUT_STRENGTH
+from cds.quantities import Quantity, decimal, quantity
+from cds.rulefile.language import WITHOUT_STRENGTH
 from cds.rulefile.rule import Clause, Comparison
 
 WEIGHT = "body-weight"
@@ -33,7 +33,8 @@ class _Worked:
         """What an amount says, worded once for all clauses."""
         if place not in self.said:
             value, how = self.amounts[place]
-            self.said[place] = Because(order.ref, how() if value == _AT_ONCE else f"{how()} = {decimal(value * scale)} {unit}")
+            amount = value if scale is _ONE else value * scale
+            self.said[place] = Because(order.ref, how() if value is _AT_ONCE else f"{how()} = {decimal(amount)} {unit}")
         return self.said[place]
 
 
@@ -72,12 +73,9 @@ def ordering(clause: Clause, order: Order) -> Answer:
 
 def order_dose(clause: Clause, order: Order, facts: PatientFacts, memo: Memo) -> Answer:
     """A single dose in mg, or in mg/kg with a weight, compares as asked; or it cannot be read at all."""
-    if clause.head == WITHOUT_STRENGTH:
-        return _without_strength(order)
-    if clause.head == NOT_READABLE:
-        return _not_readable(order)
     wanted = clause.head
-    assert isinstance(wanted, Comparison)
+    if not isinstance(wanted, Comparison):
+        return _without_strength(order) if wanted == WITHOUT_STRENGTH else _not_readable(order)
     amounts, unit = (_masses, "mg") if wanted.amount.dimension == "mass" else (_per_kg, "mg/kg")
     return _compare(clause, wanted, _remembered(unit, amounts, clause, order, facts, memo), order, unit)
 
@@ -86,9 +84,10 @@ def _remembered(unit: str, amounts: Callable[[Dose, Order, PatientFacts, Clause]
                 facts: PatientFacts, memo: Memo) -> _Worked:
     """The amounts of an order, worked out once for all clauses that compare them."""
     key = (unit, id(clause.word("weight_within")))
-    if key not in memo:
-        memo[key] = _worked([one for dose in order.doses for one in amounts(dose, order, facts, clause)])
-    return memo[key]
+    found = memo.get(key)
+    if found is None:
+        found = memo[key] = _worked([one for dose in order.doses for one in amounts(dose, order, facts, clause)])
+    return found
 
 
 def order_rate(clause: Clause, order: Order, facts: PatientFacts, memo: Memo) -> Answer:
@@ -117,7 +116,7 @@ def order_strength(clause: Clause, order: Order) -> Answer:
         return FLAT_NO
     if order.strength is None:
         return FLAT_NO if clause.word("if_absent") == "no" else Answer(UNKNOWN, (), (Missing("strength of the product", "not stated"),))
-    if not holds(order.strength, wanted.how, wanted.amount.value):
+    if not wanted.holds(order.strength):
         return FLAT_NO
     return Answer(YES, (Because(order.ref, f"product of {decimal(order.strength)} mg/mL, no diluent in the order"),))
 
@@ -125,11 +124,12 @@ def order_strength(clause: Clause, order: Order) -> Answer:
 
 def _compare(clause: Clause, wanted: Comparison, worked_out: _Worked, order: Order, unit: str, scale: Fraction = _ONE) -> Answer:
     upwards = wanted.how in ("above", "at least")
-    limit = _limit(wanted.amount, clause.word("by_more_than"), upwards)
     furthest = worked_out.greatest if upwards else worked_out.least
-    if furthest is not None and holds(furthest, wanted.how, limit):
-        return Answer(YES, tuple(worked_out.because(place, order, unit, scale) for place, (value, _) in enumerate(worked_out.amounts)
-                                 if holds(value, wanted.how, limit)))
+    slack = clause.word("by_more_than")
+    limit = _beyond(wanted, slack, upwards) if isinstance(slack, Quantity) else wanted
+    if furthest is not None and limit.holds(furthest):
+        return Answer(YES, tuple([worked_out.because(place, order, unit, scale) for place, (value, _) in enumerate(worked_out.amounts)
+                                  if limit.holds(value)]))
     if worked_out.missing:
         return Answer(UNKNOWN, (), worked_out.missing)
     if furthest is None:
@@ -137,18 +137,17 @@ def _compare(clause: Clause, wanted: Comparison, worked_out: _Worked, order: Ord
     return FLAT_NO
 
 
-def _limit(amount: Quantity, slack: object, upwards: bool) -> Fraction:
-    """The amount that counts as beyond, where it must be passed by more than a share."""
-    if not isinstance(slack, Quantity):
-        return amount.value
-    return amount.value * (1 + (slack.value if upwards else -slack.value) / 100)
+def _beyond(wanted: Comparison, slack: Quantity, upwards: bool) -> Comparison:
+    """The comparison that holds where the amount is passed by more than a share."""
+    amount = wanted.amount
+    return Comparison(wanted.how, replace(amount, number=amount.number * (1 + (slack.value if upwards else -slack.value) / 100)))
 
 
 def _worked(found: _Amounts) -> _Worked:
-    amounts = tuple(one for one in found if type(one) is tuple)
+    amounts = tuple([one for one in found if type(one) is tuple])
     values = [one[0] for one in amounts]
-    return _Worked(amounts, tuple(dict.fromkeys(one for one in found if type(one) is not tuple)),
-                   min(values, default=None), max(values, default=None))
+    missing = () if len(amounts) == len(found) else tuple(dict.fromkeys(one for one in found if type(one) is not tuple))
+    return _Worked(amounts, missing, min(values, default=None), max(values, default=None))
 
 
 def _masses(dose: Dose, order: Order, facts: PatientFacts, clause: Clause) -> _Amounts:

@@ -136,8 +136,15 @@ class Reading:
 
     def __init__(self, number: Mapping[Clause, int], values: Sequence[int]) -> None:
         self._number, self._values = number, values
+        self._known: dict[int, int] = {}  # by identity: the same parts are read for every level of a rule
 
     def _value(self, question: Question) -> int:
+        found = self._known.get(id(question))
+        if found is None:
+            found = self._known[id(question)] = self._worked_out(question)
+        return found
+
+    def _worked_out(self, question: Question) -> int:
         if isinstance(question, Ask):
             found = self._values[self._number[question.clause]]
         else:

@@ -30,7 +30,8 @@ class LevelPlan:
 class RulePlan:
     """One rule: when it applies, and each level from the first down; the last is the rule itself.
 
-    `span` holds its conclusions, `clauses` all it reads; `memo` keeps what was judged before, by the answers to its own clauses.
+    `span` holds its conclusions, `clauses` all it reads; `memo` keeps what was judged before, by the answers to its own clauses, and the
+    verdicts that say nothing, by their answer.
     """
 
     rule: Rule

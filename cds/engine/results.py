@@ -5,7 +5,7 @@ from __future__ import annotations
 from cds.engine.answers import FLAT_NO, Answer, Because, Hit, Missing
 from cds.engine.formula import SOFT, UNKNOWN, YES
 from cds.engine.later import settled
-from cds.engine.measured import absent, is_complete, newest
+from cds.engine.measured import is_complete, is_cut_off, newest, none_in, none_newer, unreadable
 from cds.facts.model import PatientFacts
 from cds.intervals import Within
 from cds.quantities import Quantity
@@ -31,7 +31,7 @@ def result(clause: Clause, facts: PatientFacts, terms: dict[str, Term]) -> Answe
     unclear = [one for one, _ in found if not one.result]
     if unclear:
         return Answer(UNKNOWN, (), (Missing(name, unclear[-1].text),))
-    if not is_complete(window, facts):
+    if not (is_complete(window, facts) or none_newer(found, facts)):
         return Answer(UNKNOWN, (), absent_list(facts))
     return FLAT_NO
 
@@ -43,12 +43,15 @@ def absent_list(facts: PatientFacts) -> tuple[Missing, ...]:
 
 
 def _none(clause: Clause, name: str, window: Quantity, facts: PatientFacts) -> Answer:
-    missing = absent(str(clause.head), name, window, facts)
-    if any(one.unreadable for one in missing):
-        return Answer(UNKNOWN, (), missing)
+    term = str(clause.head)
+    if clause.word("if_cut_off") == "no" and is_cut_off(facts) and not is_complete(window, facts):
+        return FLAT_NO
+    unread = unreadable(term, name, window, facts)
+    if unread:
+        return Answer(UNKNOWN, (), unread)
     if clause.word("if_absent") == "no":
         return FLAT_NO
     later = clause.word("left_to_the_day_within")
-    if clause.word("left_to_the_day") or isinstance(later, Quantity) and any(one.result for one, _ in newest(str(clause.head), later, facts, "result")):
+    if clause.word("left_to_the_day") or isinstance(later, Quantity) and any(one.result for one, _ in newest(term, later, facts, "result")):
         return Answer(UNKNOWN, (), (Missing(name, "to be checked on the day", on_the_day=True),))
-    return Answer(UNKNOWN, (), missing)
+    return Answer(UNKNOWN, (), none_in(term, name, window, facts))

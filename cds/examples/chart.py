@@ -40,7 +40,7 @@ _WORDS: dict[str, tuple[str, ...]] = {
     "ordering": ("by_route", "for", "dose", "over", "rate", "method", "strength", "diluted", "planned"),
     "taking": ("status", "matched", "daily_dose"), "took": ("stopped", "matched"),
     "has": ("began", "entered", "diagnosis", "matched", "code"), "had": ("began", "entered", "code"),
-    "measured": ("was", "taken"), "age": (), "sex": (), "at": (), "unavailable": (), "unclassified": (),
+    "measured": ("was", "taken"), "age": (), "sex": (), "at": (), "unavailable": ("before",), "unclassified": (),
     **intolerances.WORDS,
 }
 _STATES = {"on hold": ON_HOLD, "unknown": POSSIBLE}
@@ -62,7 +62,7 @@ class _Draft:
     adverse_events: list[AdverseEvent] = field(default_factory=list)
     birth: Moment | None = None
     sex: str | None = None
-    unread: dict[str, str] = field(default_factory=dict)
+    unread: dict[str, ListState] = field(default_factory=dict)
     empty: set[str] = field(default_factory=set)
     unsent: set[str] = field(default_factory=set)
     unclassified: list[str] = field(default_factory=list)
@@ -79,8 +79,8 @@ def facts(example: Example, recogniser: Recogniser, terms: dict[str, Term], scop
             problems.append(slip.problem)
     if len(problems) > before:
         return None
-    lists = {name: ListState(name not in draft.unread, draft.unread.get(name, ""), open=NOTHING_RECORDED if name in draft.empty else "")
-             for name in LISTS} | {name: ListState(False, "not sent by the EHR", asked=False) for name in draft.unsent}
+    lists = {name: draft.unread.get(name) or ListState(True, open=NOTHING_RECORDED if name in draft.empty else "") for name in LISTS}
+    lists |= {name: ListState(False, "not sent by the EHR", asked=False) for name in draft.unsent}
     return PatientFacts(example.hook, NOW, timezone.utc, tuple(draft.orders), by_term(draft.medications), by_term(draft.conditions),
                         by_term(draft.measurements), by_term(draft.allergies), draft.birth, draft.sex, lists, (), tuple(draft.unclassified),
                         procedures=by_term(draft.procedures), adverse_events=by_term(draft.adverse_events))
@@ -203,7 +203,11 @@ def _at(line: Node, head: Node, draft: _Draft) -> None:
 
 
 def _unavailable(line: Node, head: Node, draft: _Draft) -> None:
-    draft.unread[_choice(line, "unavailable", tuple(LISTS))] = "could not be read"
+    before = line.get("before")
+    if before is not None and head.text != "observations":
+        raise _Slip(before, "unknown-chart-word", f"`before` cannot follow `unavailable: {head.text}`", "Only measurements are used where they are cut off.")
+    since = _ago(before).latest if before else None
+    draft.unread[_choice(line, "unavailable", tuple(LISTS))] = ListState(False, "only the newest entries were sent" if since else "could not be read", since)
 
 
 def _unclassified(line: Node, head: Node, draft: _Draft) -> None:

@@ -16,7 +16,7 @@ _HEADS = {
 _WORDS = {
     "by_route": "{} route", "for": "for {}", "dose": "dose {}", "over": "over {}", "rate": "rate {}", "method": "given as a {}",
     "strength": "product of {}", "diluted": "to be diluted", "planned": "planned {}", "status": "status: {}", "daily_dose": "{} a day",
-    "stopped": "stopped {}", "began": "began {}", "entered": "entered {}", "diagnosis": "{} diagnosis", "was": "{}", "taken": "{}",
+    "stopped": "stopped {}", "began": "began {}", "entered": "entered {}", "diagnosis": "{} diagnosis", "was": "{}", "taken": "{}", "before": "before {}",
 }
 
 

@@ -19,6 +19,8 @@ _REFUTED = frozenset({"refuted", "entered-in-error"})
 _OVER = frozenset({"inactive", "resolved"})
 _NOT_ASKED = frozenset({"not on file", "patient not asked", "not asked", "unknown", "unable to assess"})
 _DENIED = re.compile(r"\s*(no|not|nil|denies|negative)\b", re.I)
+_NONE_KNOWN = frozenset({"716186003", "409137002"})
+"""SNOMED CT: no known allergy, no known drug allergy (reference: rulebook corrections, hypersensitivity)."""
 NOTHING_RECORDED = "empty, and no entry says that there are none"
 
 
@@ -33,7 +35,7 @@ def allergies(chart: Chart, recogniser: Recogniser) -> Iterator[Allergy | Mappin
             continue
         if terms:
             yield _allergy(resource, next(one.name for one in known if one.terms), terms, recogniser)
-        elif not any(one.named for one in known):
+        elif not any(one.named for one in known) and not any(code.strip() in _NONE_KNOWN for codings, _ in concepts for _, code, _ in codings):
             yield resource
 
 

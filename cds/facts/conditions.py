@@ -27,16 +27,16 @@ _OF_FAMILY = frozenset({"family", "family-history", "family history"})
 def conditions(chart: Chart, recogniser: Recogniser, zone: tzinfo, wanted: Wanted) -> Iterator[Condition | Mapping[str, Any]]:
     """Every condition of a wanted term; a raw resource comes back where nothing about it can be read."""
     for resource in chart.resources.get("Condition", ()):
+        known = recogniser.condition(*read.concept(resource.get("code")))
+        if wanted.terms.isdisjoint(known.terms) and (known.terms or known.named):
+            continue
         if not read.codes(resource.get("category")).isdisjoint(_OF_FAMILY):
             continue
-        known = recogniser.condition(*read.concept(resource.get("code")))
         if known.terms:
-            if wanted.terms.isdisjoint(known.terms):
-                continue
             found = _condition(resource, known, zone)
             if found is not None:
                 yield found
-        elif not known.named and read.codes(resource.get("verificationStatus")).isdisjoint(_REFUTED):
+        elif read.codes(resource.get("verificationStatus")).isdisjoint(_REFUTED):
             yield resource
 
 
@@ -76,7 +76,8 @@ def _dates(resource: Mapping[str, Any], zone: tzinfo) -> tuple[Moment | None, Mo
 
 
 def _text(known: Recognised, clinical: set[str], gone: bool, unsure: list[str], onset: Moment | None, recorded: Moment | None) -> str:
-    parts = [known.name, (sorted(clinical & _GONE) or ["ended"])[0] if gone else "active" if clinical else "clinical status not recorded"]
+    stands = "said to be in the past" if known.history else "active" if clinical else "clinical status not recorded"
+    parts = [known.name, (sorted(clinical & _GONE) or ["ended"])[0] if gone else stands]
     parts += unsure
     if onset is not None:
         parts.append(f"onset {onset.day()}")

@@ -8,11 +8,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from cds.facts.model import Dose
 from cds.fhir import read
-from cds.quantities import amount, exact
+from cds.quantities import amount, decimal, exact
 
 _MASS_KG = re.compile(r"([\d.]+)\s*(mg|mcg|ug|µg)\s*/\s*kg(?!\s*/)", re.I)
 _MASS = re.compile(r"(?<![\d.,])(\d{1,3}(?:,\d{3})+|\d+(?:\.\d+)?)\s*(mg|mcg|g)\b(?!\s*/)", re.I)
@@ -136,11 +137,25 @@ def text_dose(said: str) -> Dose | None:
     return Dose(**found, bolus=_PUSH.search(said) is not None, text=said[:120], unreadable="; ".join(odd)) if found or odd else None
 
 
+_MOST_SAID = 1_000_000
+"""Larger amounts are slips and never written out."""
+
+
+def said(dose: Dose) -> str:
+    """How much and how long a dose states, in words; empty where it states nothing readable."""
+    stated = ((dose.mass, "mg"), (dose.per_kg, "mg/kg"), (dose.volume, "mL"), (dose.rate, "mg/h"), (dose.rate_per_kg, "mg/kg/h"), (dose.flow, "mL/h"))
+    amounts = ", ".join(f"{decimal(value)} {unit}" for value, unit in stated if value is not None and 0 < value < _MOST_SAID)
+    return amounts + (f" over {decimal(dose.duration * 60)} minutes" if amounts and dose.duration and 0 < dose.duration < _MOST_SAID else "")
+
+
 def strengths(texts: Iterable[str]) -> Fraction | None:
     """The greatest concentration (mg/mL) that product names or table entries state; None when none does."""
-    found = [Fraction(mass) / (Fraction(volume) if volume and Fraction(volume) else 1)
-             for said in texts for mass, volume in _STRENGTH.findall(said)]
-    return max(found, default=None)
+    return max((strength for said in texts for strength in _strengths(said)), default=None)
+
+
+@lru_cache(maxsize=1024)
+def _strengths(said: str) -> tuple[Fraction, ...]:
+    return tuple(Fraction(mass) / (Fraction(volume) if volume and Fraction(volume) else 1) for mass, volume in _STRENGTH.findall(said))
 
 
 def daily_mg(resource: Mapping[str, Any], texts: Iterable[str]) -> Fraction | None:

@@ -12,7 +12,7 @@ from cds.facts.adverse_events import adverse_events
 from cds.facts.allergies import NOTHING_RECORDED, allergies, nothing_recorded, reactions_without_agent
 from cds.facts.conditions import conditions
 from cds.facts.measurements import measurements
-from cds.facts.medications import Asked, counts_at_all, medications
+from cds.facts.medications import Asked, Record, counts_at_all, medications
 from cds.facts.model import AdverseEvent, Allergy, Condition, ListState, Measurement, Medication, PatientFacts, Procedure, Unreadable, Wanted
 from cds.facts.procedures import procedures
 from cds.facts.weights import INDEX, body_mass_index, of_earlier_orders
@@ -48,7 +48,7 @@ def gather(request: HookRequest, drafts: orders.Drafts, found: Chart, recogniser
     done: list[Procedure] = []
     for one in procedures(found, recogniser, asked.zone, wanted):
         done.append(one) if isinstance(one, Procedure) else unreadable.append(_unread("procedure", "procedures", one))
-    measured, implausible = _measured(found, recogniser, asked, scope, unreadable)
+    measured, implausible = _measured(found, recogniser, asked, records, scope, unreadable)
     _left_out(found, drafts, unreadable)
     unreadable += drafts.conflicts
     lists = _lists(found, asked)
@@ -66,14 +66,14 @@ def gather(request: HookRequest, drafts: orders.Drafts, found: Chart, recogniser
         by_term(implausible), by_term(done), by_term(adverse_events(found, recogniser)))
 
 
-def _measured(found: Chart, recogniser: Recogniser, asked: Asked, scope: str,
+def _measured(found: Chart, recogniser: Recogniser, asked: Asked, records: Iterable[Record], scope: str,
               unreadable: list[Unreadable]) -> tuple[list[Measurement], list[Measurement]]:
     """Usable measurements, with what can be worked out from them, and implausible ones; what could not be read is noted."""
     measured, implausible, unread = measurements(found, recogniser, asked.zone)
     unreadable += [Unreadable(f"{said} could not be read", "observations") for said in unread]
     unreadable += [Unreadable(f"{said} could not be used", "observations") for said in dict.fromkeys(one.text for one in implausible)]
     index = body_mass_index(measured, (INDEX,))
-    return [*measured, *([index] if index else []), *of_earlier_orders(found, recogniser, asked.zone, scope)], implausible
+    return [*measured, *([index] if index else []), *of_earlier_orders(records, asked.zone, scope)], implausible
 
 
 def by_term(facts: Iterable[_Fact]) -> dict[str, tuple[_Fact, ...]]:

@@ -23,6 +23,7 @@ from cds.terms.model import LOINC
 from cds.terms.recognise import Recogniser
 
 _FINAL = frozenset({"final", "amended", "corrected", "preliminary", "unknown", ""})
+_VALUES = frozenset({"valueQuantity", "valueInteger", "valueString", "dataAbsentReason", "valueDecimal"})
 _DIMENSIONS = ("pressure", "weight", "share", "frequency", "length", "body mass index")
 _DEFAULT_UNITS = {"systolic-blood-pressure": "mmHg", "diastolic-blood-pressure": "mmHg", "oxygen-saturation": "%",
                   "body-mass-index": "kg/m2"}
@@ -37,20 +38,19 @@ def measurements(chart: Chart, recogniser: Recogniser, zone: tzinfo) -> tuple[li
     found: list[Measurement] = []
     unread: list[str] = []
     for resource in chart.resources.get("Observation", ()):
+        final = read.status(resource) in _FINAL
         for holder in (resource, *read.listed(resource.get("component"))):
             concept = read.concept(holder.get("code"))
-            if concept == read.NO_CONCEPT and read.status(resource) in _FINAL:
+            if concept == read.NO_CONCEPT and final:
                 unread.append("a measurement without a code or a name")
             elif any(system in LOINC and not loinc_check_digit(code.strip()) for system, code, _ in concept[0]):
                 unread.append("a measurement with a code that is none")
             terms = recogniser.measurement(*concept)
             if terms and terms[0] in recogniser.results:
-                if read.status(resource) in _FINAL:
+                if final:
                     one = results.result(resource, holder, terms, recogniser.results[terms[0]], zone)
                     found.append(one) if isinstance(one, Measurement) else unread.append(one)
-            elif terms and any(key in holder for key in ("valueQuantity", "valueInteger", "valueString", "dataAbsentReason", "valueDecimal")):
-                if read.status(resource) not in _FINAL:
-                    continue
+            elif terms and final and not _VALUES.isdisjoint(holder):
                 one = _measurement(resource, holder, terms, zone)
                 found.append(one) if isinstance(one, Measurement) else unread.append(one)
     usable, unusable = _plausible(found)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from fractions import Fraction
 from typing import Any
 
@@ -36,19 +36,20 @@ class Asked:
     zone: tzinfo
 
 
+Record = tuple[Mapping[str, Any], Recognised, "Medication | None"]
+"""A drug entry, what drug it is, and the fact; None where it does not count."""
+
+
 def identify(resource: Mapping[str, Any], chart: Chart, recogniser: Recogniser) -> Recognised:
     """What drug a resource is about: own codes, R5 shape, contained, Bundle or prefetched Medication, reference display."""
-    concept = resource.get("medicationCodeableConcept")
-    ref = resource.get("medicationReference")
-    if concept is None and ref is None and type(resource.get("medication")) is dict:
-        either = resource["medication"]
-        concept, ref = either.get("concept"), either.get("reference")
-        if type(ref) is str:
-            ref = either
+    concept, ref = resource.get("medicationCodeableConcept"), None
+    if concept is None:
+        concept, ref = _either(resource)
     if concept is not None:
         found = read.concept(concept)
         if found != read.NO_CONCEPT:
             return recogniser.medication(*found)
+    ref = ref or resource.get("medicationReference")
     target = medication_resource(resource, ref, chart)
     display = read.text(ref.get("display")) if type(ref) is dict else ""
     if target is None:
@@ -56,6 +57,15 @@ def identify(resource: Mapping[str, Any], chart: Chart, recogniser: Recogniser) 
     codings, said = read.concept(target.get("code"))
     more, names = _of_ingredients(target, chart)
     return recogniser.medication(codings + more, " / ".join(filter(None, (said or display, names))))
+
+
+def _either(resource: Mapping[str, Any]) -> tuple[object, object]:
+    """The concept and the reference of the R5 shape, where a resource has no R4 one."""
+    either = resource.get("medication")
+    if resource.get("medicationReference") is not None or type(either) is not dict:
+        return None, None
+    ref = either.get("reference")
+    return either.get("concept"), either if type(ref) is str else ref
 
 
 def _of_ingredients(target: Mapping[str, Any], chart: Chart) -> read.Concept:
@@ -78,13 +88,12 @@ def medication_resource(resource: Mapping[str, Any], ref: object, chart: Chart) 
     return chart.by_reference.get(target) or chart.by_reference.get(f"Medication/{read.tail(target)}")
 
 
-def medications(chart: Chart, recogniser: Recogniser, asked: Asked,
-                wanted: Wanted) -> Iterator[tuple[Mapping[str, Any], Recognised, Medication | None]]:
-    """Every drug entry of a wanted term, and every one that cannot be told; the Medication is None where it does not count."""
+def medications(chart: Chart, recogniser: Recogniser, asked: Asked, wanted: Wanted) -> Iterator[Record]:
+    """Every drug entry of a wanted term, and every one that cannot be told."""
     for kind in TYPES:
         for resource in chart.resources.get(kind, ()):
             known = identify(resource, chart, recogniser)
-            if known.named and (not known.terms or wanted.terms.isdisjoint(known.terms)):
+            if known.named and wanted.terms.isdisjoint(known.terms):
                 continue
             yield resource, known, (_medication(resource, kind, known, asked, wanted) if known.terms else None)
 
@@ -100,8 +109,9 @@ def _medication(resource: Mapping[str, Any], kind: str, known: Recognised, asked
     if (status in _NEVER or read.text(resource.get("intent")).lower() in _NO_ORDER or resource.get("doNotPerform") is True
             or read.text(resource.get("taken")).lower() == "n" or "not-taking" in read.codes(_adherence(resource))):
         return None
-    started, ended, known_on = _times(resource, asked.zone)
-    later = started is not None and started.earliest.astimezone(asked.zone).date() > asked.now.astimezone(asked.zone).date()
+    entries = dosage.instructions(resource)
+    started, ended, known_on = _times(resource, entries, asked.zone)
+    later = started is not None and started.earliest > asked.now and _day(started.earliest, asked) > _day(asked.now, asked)
     last = None if _end_unreadable(resource, ended) else max(filter(None, (started, *known_on)), key=lambda one: one.latest, default=None)
     if kind == "MedicationAdministration":
         running = status == "in-progress" and ended is None
@@ -114,8 +124,12 @@ def _medication(resource: Mapping[str, Any], kind: str, known: Recognised, asked
             state, doubts = POSSIBLE, ("recorded as ended before it began",)
     if known.conflict:
         doubts = (*doubts, known.conflict)
-    return Medication(read.name(resource), known.name, _text(resource, known, status, state, started, ended), known.terms,
+    return Medication(read.name(resource), known.name, _text(entries, known, status, state, started, ended), known.terms,
                       known.ingredients, known.exact, state, started, ended, last, doubts, _daily_mg(resource, known, wanted))
+
+
+def _day(when: datetime, asked: Asked) -> date:
+    return when.astimezone(asked.zone).date()
 
 
 def _end_unreadable(resource: Mapping[str, Any], ended: Moment | None) -> bool:
@@ -147,22 +161,21 @@ def _state(status: str, ended: Moment | None, last: Moment | None, asked: Asked)
     return CURRENT, ()
 
 
-def _times(resource: Mapping[str, Any], zone: tzinfo) -> tuple[Moment | None, Moment | None, list[Moment | None]]:
+def _times(resource: Mapping[str, Any], entries: list[dict[str, Any]], zone: tzinfo) -> tuple[Moment | None, Moment | None, list[Moment | None]]:
     start, end = read.period_ends(resource.get("effectivePeriod") or resource.get("effectiveDosePeriod"))
     if start is None:
         start = resource.get("effectiveDateTime")
-    for entry in dosage.instructions(resource):
+    for entry in entries:
         for timing in read.listed(entry.get("timing")):
             for repeat in read.listed(timing.get("repeat")):
                 bound_start, bound_end = read.period_ends(repeat.get("boundsPeriod"))
                 start, end = start or bound_start, end or bound_end
     known = [moment(resource.get(key), zone) for key in ("dateAsserted", "authoredOn", "dateWritten")]
-    started = moment(start, zone) or next((one for one in (moment(resource.get("authoredOn"), zone),) if one), None)
-    return started, moment(end, zone), known
+    return moment(start, zone) or known[1], moment(end, zone), known
 
 
-def _text(resource: Mapping[str, Any], known: Recognised, status: str, state: str, started: Moment | None, ended: Moment | None) -> str:
-    said = next((read.text(entry.get("text")) for entry in dosage.instructions(resource) if read.text(entry.get("text"))), "")
+def _text(entries: list[dict[str, Any]], known: Recognised, status: str, state: str, started: Moment | None, ended: Moment | None) -> str:
+    said = next((said for entry in entries if (said := read.text(entry.get("text")))), "")
     parts = [known.name, said] if said.lower() not in known.name.lower() else [known.name]
     if state == ENDED and ended is not None:
         parts.append(f"ended {ended.day()}")

@@ -185,6 +185,8 @@ class Order:
 
     def dosages(self) -> tuple[Order, ...]:
         """The order once for each dose it states, so that the dose of one dosage never meets the infusion time of another."""
+        if len(self.doses) < 2:
+            return (self,)
         stated = [one for one in dict.fromkeys(self.doses) if one.states_amount]
         if len(stated) < 2:
             return (self,)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
 from cds.facts import dosage, routes
-from cds.facts.medications import Asked, identify, medication_resource, ordered_now
+from cds.facts.medications import Asked, Record, identify, medication_resource, ordered_now
 from cds.facts.model import Dose, Medication, Order, Unreadable, Wanted
 from cds.fhir import bundles, read
 from cds.fhir.bundles import Chart
@@ -62,7 +63,15 @@ def drafts(entries: tuple[Mapping[str, Any], ...], chart: Chart, recogniser: Rec
         if resource.get("doNotPerform") is True or read.status(resource) in _VOID:
             continue
         _sort(resource, kind, number, found, chart, recogniser, asked, scope, wanted)
+    found.ketamine = [*_told_apart(found.ketamine)]
     return found
+
+
+def _told_apart(found: list[Order]) -> Iterator[Order]:
+    """Orders that share an id are told apart by their place, so that none is taken for a dosage of another or deleted in its place."""
+    shared = [ref for ref, times in Counter(order.ref for order in found).items() if times > 1]
+    for number, order in enumerate(found, 1):
+        yield replace(order, ref=f"{order.ref} (order {number})") if order.ref in shared else order
 
 
 def _flat(entries: Iterable[Any], found: Drafts, depth: int = 0) -> Iterator[tuple[dict[str, Any], object]]:
@@ -182,11 +191,11 @@ def _reasons(resource: Mapping[str, Any], chart: Chart, recogniser: Recogniser) 
 
 
 def _text(known: Recognised, doses: tuple[Dose, ...], entries: list[dict[str, Any]]) -> str:
-    said = next((one.text for one in doses if one.text), "")
+    said = next((one.text for one in doses if one.text), "") or next(filter(None, map(dosage.said, doses)), "")
     return f"{known.name}, {said}" if said and said not in known.name else known.name
 
 
-def treatments(records: list[tuple[Mapping[str, Any], Recognised, Medication | None]], asked: Asked, scope: str,
+def treatments(records: Iterable[Record], asked: Asked, scope: str,
                members: tuple[str, ...], window: timedelta) -> list[Order]:
     """On patient-view: one stand-in order per drug in scope that the chart shows within the window."""
     latest: dict[str, Order] = {}

@@ -106,9 +106,12 @@ def _take_bundle(found: Chart, bundle: Mapping[str, Any], wanted: str, patient_i
         if kind == "OperationOutcome":
             failed = failed or _failure(resource)
             continue
-        matches += kind == wanted or kind == "MedicationOrder" and wanted == "MedicationRequest"
-        odd += bool(wanted) and kind not in _KNOWN
-        others += kind != wanted
+        if kind == wanted:
+            matches += 1
+        else:
+            matches += kind == "MedicationOrder" and wanted == "MedicationRequest"
+            odd += bool(wanted) and kind not in _KNOWN
+            others += 1
         add(found, resource, entry.get("fullUrl"), patient_id)
     if failed:
         return Received(False, f"the EHR answered with an error{failed}".rstrip())
@@ -146,8 +149,11 @@ def add(found: Chart, resource: dict[str, Any], full_url: object, patient_id: st
         kind = "MedicationRequest"
     identity = resource.get("id")
     if type(identity) is str and identity:
-        seen = found.seen.setdefault(kind, {})
-        if identity in seen and seen[identity] == resource:
+        seen = found.seen.get(kind)
+        if seen is None:
+            seen = found.seen[kind] = {}
+        earlier = seen.get(identity)
+        if earlier is not None and earlier == resource:
             return
         seen[identity] = resource
     if kind in ("Medication", "Condition"):

@@ -36,7 +36,13 @@ def concept(value: object) -> Concept:
     if type(value) is dict:
         codings, said = value.get("coding"), value.get("text")
         if type(codings) is list and (said is None or type(said) is str):
-            return tuple([_coding(one) for one in codings if type(one) is dict]), said.strip()[:MOST] if said else ""
+            found: list[Coding] = []
+            for one in codings:
+                if type(one) is dict:
+                    system, code, display = one.get("system"), one.get("code"), one.get("display")
+                    usual = type(system) is type(code) is type(display) is str and len(display) < MOST > len(code)
+                    found.append((system, code, display) if usual else _coding(one))
+            return tuple(found), said.strip()[:MOST] if said else ""
         return _odd_concept(value)
     if type(value) is list:
         found = [concept(one) for one in value]
@@ -62,6 +68,8 @@ def _coding(one: dict[str, Any]) -> Coding:
 
 def codes(value: object) -> set[str]:
     """The bare codes (and plain text) of a status-like concept, lower case."""
+    if value is None:
+        return set()
     codings, said = concept(value)
     return {code.lower() for _, code, _ in codings if code} or ({said.lower()} if said else set())
 

@@ -16,7 +16,6 @@ import orjson
 ORDER_HOOKS = ("order-select", "order-sign")
 HOOKS = ("patient-view", *ORDER_HOOKS)
 MAX_TEXT = 256
-_PIECE = 4096
 _HARD_TO_COUNT = re.compile(rb'"[ \t\r\n]+:|\\u00')
 _ID = re.compile(r"[A-Za-z0-9\-._~]{1,256}")
 
@@ -79,18 +78,15 @@ def _differing(first: bytes, second: bytes) -> tuple[bytes, bytes]:
 
 
 def _common(first: bytes, second: bytes, direction: int) -> int:
-    """The length of the common beginning (1) or end (-1) of two texts: piece by piece, then by halving."""
-    def same(low: int, high: int) -> bool:
-        if direction == 1:
-            return first[low:high] == second[low:high]
-        return first[len(first) - high:len(first) - low] == second[len(second) - high:len(second) - low]
-
-    most = min(len(first), len(second))
-    low = next((place for place in range(0, most, _PIECE) if not same(place, min(place + _PIECE, most))), most)
-    high = min(low + _PIECE, most)
+    """The length of the common beginning (1) or end (-1) of two texts, by halving what may be common."""
+    low, high = 0, min(len(first), len(second))
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if same(low, middle) else (low, middle - 1)
+        if direction == 1:
+            same = first.startswith(second[low:middle], low)
+        else:
+            same = first.startswith(second[len(second) - middle:len(second) - low], len(first) - middle)
+        low, high = (middle, high) if same else (low, middle - 1)
     return low
 
 

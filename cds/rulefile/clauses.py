@@ -77,10 +77,12 @@ def _ask(verb: str, node: Node, reader: Reader, keeps: bool) -> Ask | None:
     for word in shape.needs:
         if word not in node.mapping:
             reader.problem(node.key_place(verb), "missing-key", f"`{verb}` has no `{word}`", f"Add `{word}:`.")
+    _apart(verb, shape, node, reader)
     because = node.get("because")
-    if "if_absent" in node.mapping and (because is None or not because.text):
-        reader.problem(node.key_place("if_absent"), "exception-without-because", "`if_absent` has no `because`",
-                       "Say why a missing value may count as no: `because: …`.")
+    for word, what in (("if_absent", "a missing value"), ("if_cut_off", "what was cut off")):
+        if word in node.mapping and (because is None or not because.text):
+            reader.problem(node.key_place(word), "exception-without-because", f"`{word}` has no `because`",
+                           f"Say why {what} may count as no: `because: …`.")
     head = _head(verb, shape, node, reader)
     words = tuple(sorted((word, _word(verb, word, shape, node, reader)) for word in shape.words
                          if word in node.mapping and word != "because"))
@@ -89,6 +91,13 @@ def _ask(verb: str, node: Node, reader: Reader, keeps: bool) -> Ask | None:
         return None
     clause = Clause(verb, head, words, keeps)
     return Ask(reader.seen.setdefault(clause, clause), node, unless)
+
+
+def _apart(verb: str, shape: Verb, node: Node, reader: Reader) -> None:
+    first, *others = [word for word in node.mapping if word in shape.apart] or [""]
+    for word in others:
+        reader.problem(node.key_place(word), "bad-form", f"`{verb}` takes either `{first}` or `{word}`, not both",
+                       "Keep one of the two.")
 
 
 def _unless(node: Node, reader: Reader, keeps: bool) -> tuple[Exempt, ...] | None:
@@ -144,7 +153,7 @@ def _word(verb: str, word: str, shape: Verb, node: Node, reader: Reader) -> Oper
         return _term(value, "condition", reader)
     if word in ("not_in_remission", "left_to_the_day"):
         return _choice(value, ("true",), reader)
-    if word == "if_absent":
+    if word in ("if_absent", "if_cut_off"):
         return _choice(value, ("no",), reader)
     if word in ("not_ended_by", "not_refuted_by"):
         kind = "condition" if word == "not_ended_by" else "measurement"

@@ -126,7 +126,8 @@ def _reason(text: str) -> str:
 def spoken(clause: Clause, says: Says) -> str:
     """One clause as a phrase."""
     said = _SPOKEN[clause.verb](clause, says)
-    return f"{said}; where that is not recorded, this counts as no" if clause.word("if_absent") else said
+    said += "; where that is not recorded, this counts as no" if clause.word("if_absent") else ""
+    return f"{said}; what a list cut off at its oldest entries leaves out counts as no" if clause.word("if_cut_off") else said
 
 
 def quoted(name: object, says: Says) -> str:

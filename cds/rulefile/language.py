@@ -23,7 +23,7 @@ class Verb:
     """One clause word: what follows it, which other words it takes, and which chart list it reads.
 
     `head` is what follows the verb: a term of a kind, several terms, a comparison, one of some choices, or a rule.
-    `measures` gives, per word, the dimensions its amount may have.
+    `measures` gives, per word, the dimensions its amount may have, `apart` words of which only one may follow.
     """
 
     head: str
@@ -33,6 +33,7 @@ class Verb:
     choices: tuple[str, ...] = ()
     measures: dict[str, tuple[str, ...]] = field(default_factory=dict)
     about_order: bool = False
+    apart: tuple[str, ...] = ()
 
 
 RESULTS = ("positive", "negative")
@@ -50,11 +51,12 @@ VERBS: dict[str, Verb] = {
     "taking_classes": Verb("medications", "medications", ("at_least",), ("at_least",), measures={"at_least": ("count",)}),
     "has": Verb("condition", "conditions", ("began_within", "not_in_remission", *LATER), measures={"began_within": ("time",), "refuted_after": ("time",)}),
     "has_had": Verb("condition", "conditions", ("within", "longer_ago_than"),
-                    measures={"within": ("time",), "longer_ago_than": ("time",)}),
+                    measures={"within": ("time",), "longer_ago_than": ("time",)}, apart=("within", "longer_ago_than")),
     "allergic_to": Verb("medication", "allergies", ("recorded_as", "reaction", "reaction_other_than", "criticality")),
     "had_procedure": Verb("procedure", "procedures", ("within", "if_absent", "because"), measures={"within": ("time",)}),
     "had_adverse_event": Verb("medication", "adverse-events", ("seriousness", "reaction_other_than")),
-    "measured": Verb("measurement", "observations", ("is", "within", "if_absent", "because", "left_to_the_day", "left_to_the_day_within", *LATER), ("is", "within"),
+    "measured": Verb("measurement", "observations", ("is", "within", "if_absent", "if_cut_off", "because", "left_to_the_day",
+                     "left_to_the_day_within", *LATER), ("is", "within"),
                      measures={"is": ("pressure", "weight", "share", "frequency", "length", "body mass index"), "within": ("time",), "left_to_the_day_within": ("time",),
                                "refuted_after": ("time",)}),
     "not_measured": Verb("measurement", "observations", ("within",), ("within",), measures={"within": ("time",)}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import date
+from fractions import Fraction
 
 from cds.quantities import Quantity
 from cds.rulefile.source import Node
@@ -15,9 +16,23 @@ class Comparison:
 
     how: str
     amount: Quantity
+    _limit: tuple[int, int] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_limit", self.amount.value.as_integer_ratio())
 
     def __str__(self) -> str:
         return f"{self.how} {self.amount}"
+
+    def holds(self, left: Fraction | int) -> bool:
+        """Whether an amount, in the internal unit of the same dimension, compares as said."""
+        top, bottom = self._limit
+        first, second = left.numerator * bottom, top * left.denominator  # several times as fast as comparing fractions
+        if self.how == "above":
+            return first > second
+        if self.how == "below":
+            return first < second
+        return first >= second if self.how == "at least" else first <= second
 
 
 Operand = str | Quantity | Comparison | tuple[str, ...]

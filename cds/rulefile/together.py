@@ -24,6 +24,15 @@ def check_rules(rules: Iterable[Rule], known: Collection[str], today: date, prob
                                     "Have two people review the rule, then write their names, the day and the next one.", "warning"))
 
 
+def retired_early(rules: Iterable[Rule], today: date, problems: list[Problem]) -> None:
+    """Note the rules that no longer run although the last day they name lies ahead."""
+    for rule in rules:
+        if rule.status == "retired" and rule.effective_until is not None and rule.effective_until > today:
+            problems.append(Problem(rule.node.mapping["status"].place, "bad-form",
+                                    f"a retired rule runs no more, but its last day {rule.effective_until} lies ahead",
+                                    "Keep `status: active` until that day is over, or write the day on which it ended under `until`."))
+
+
 def check_sources(sources: Mapping[str, Place], rules: Iterable[Rule], problems: list[Problem]) -> None:
     """Note the sources of evidence.yaml that no rule cites."""
     cited = {citation.source for rule in rules for citation in rule.evidence}

@@ -185,6 +185,7 @@ def verhoeff(code: str) -> bool:
 
 
 @lru_cache(maxsize=4096)
+@lru_cache(maxsize=4096)
 def loinc_check_digit(code: str) -> bool:
     """Whether a LOINC code has a right check digit (LOINC Users' Guide, mod 10)."""
     match = re.fullmatch(r"([0-9]{1,7})-([0-9])", code)

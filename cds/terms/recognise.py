@@ -9,7 +9,8 @@ from pathlib import Path
 from cds.terms import load
 from cds.terms.model import (CONDITION, ICD10, LOINC, MEASUREMENT, MEDICATION, PROCEDURE, REACTION, RXNORM, SNOMED, UNII, Lasting, Outcome,
                              Product, Recognised, Term)
-from cds.terms.words import Words, affirmed, readable
+from cds.terms.denial import affirmed
+from cds.terms.words import Words, readable
 
 Coding = tuple[str, str, str]
 """System, code and display as sent, each perhaps empty."""
@@ -17,7 +18,16 @@ Coding = tuple[str, str, str]
 _NOTHING = Recognised({})
 _MAX_REMEMBERED = 20_000
 _ICD_CODE = re.compile(r"[A-TV-Z][0-9][0-9A-Z][0-9A-Z]{0,4}")
-_LOCAL = frozenset(("cream", "ointment", "gel", "lotion", "topical", "ophthalmic", "otic"))
+_LETTERS = re.compile(r"[a-z]+")
+_DEPOTS = frozenset(("depot", "vivitrol", "sublocade", "brixadi"))
+_ROUTES = (
+    ("transdermal", frozenset(("patch", "transdermal"))), ("rectal", frozenset(("rectal", "suppository"))),
+    ("local", frozenset(("cream", "ointment", "gel", "lotion", "topical", "ophthalmic", "otic"))),
+    ("", frozenset("eye ear injector autoinjector pen epipen lidocaine articaine bupivacaine mepivacaine prilocaine".split())),
+    ("nasal", frozenset(("nasal",))), ("inhaled", frozenset(("inhaler", "inhalation", "nebulizer", "nebuliser"))),
+    ("oral", frozenset(("oral", "tablet", "tablets", "tab", "tabs", "capsule", "capsules", "cap", "caps", "syrup", "mouth"))),
+    ("parenteral", frozenset(("injection", "injectable", "infusion", "iv", "intravenous", "im", "intramuscular", "subcutaneous"))))
+"""Route -> words of a drug's name that tell it, the first that fits; pens and dental anaesthetics leave it open."""
 
 
 class Recogniser:
@@ -50,14 +60,14 @@ class Recogniser:
         self._kind_words = {kind: Words({name: term.name for term in terms.values() if term.kind == kind for name in term.names})
                             for kind in (PROCEDURE, REACTION)}
         self._loinc = _by_code(terms, lambda term: term.loinc)
-        self._condition_words = Words({name: term.name for term in terms.values() if term.kind == CONDITION for name in term.names}
-                                      | {name: "" for term in terms.values() if term.kind == CONDITION for name in term.not_names})
-        self._qualified_words = Words({name: term.name for term in terms.values() if term.kind == CONDITION for name in term.names if " with " in name})
+        self._condition_words = Words({name: "" for term in terms.values() if term.kind == CONDITION for name in term.not_names}
+                                      | {name: term.name for term in terms.values() if term.kind == CONDITION for name in term.names})
         self._measurement_names = {name.casefold(): term.name for term in terms.values() if term.kind == MEASUREMENT for name in term.names}
         self.results: dict[str, dict[str, Outcome]] = {term.name: term.results for term in terms.values() if term.results}
         self._lasting = [term for term in terms.values() if term.lasts is not None]
         self._medications: dict[tuple, Recognised] = {}
         self._conditions: dict[tuple, Recognised] = {}
+        self._measurements: dict[tuple, tuple[str, ...]] = {}
 
     def including(self, name: str) -> tuple[str, ...]:
         """A term and every term that includes it."""
@@ -162,12 +172,14 @@ class Recogniser:
     def _condition(self, codings: tuple[Coding, ...], text: str) -> Recognised:
         terms: dict[str, str] = {}
         acute: set[str] = set()
-        settled = history = False
+        settled = says_little = history = False
+        past: list[bool] = []
         for system, code, _ in codings:
             system = system.replace(" ", "")
             if system in ICD10:
                 plain = load.undotted(code)
                 settled = settled or (_ICD_CODE.fullmatch(plain) is not None and plain not in self._icd_by_name)
+                says_little = says_little or plain in self._icd_by_name
                 history = history or (plain[:1] in ("S", "T") and len(plain) == 7 and plain[6] == "S")
                 excepted = set(_prefixed(self._icd_except, plain))
                 for name in _prefixed(self._icd, plain):
@@ -178,13 +190,12 @@ class Recogniser:
                 for name in self._snomed[CONDITION].get(code.strip(), ()):
                     self._raise(terms, name, "code")
         label = readable([text, *(display for _, _, display in codings)])
-        if not terms and not settled:
+        if not settled and (says_little or not terms):
             for said in dict.fromkeys((text, *(display for _, _, display in codings))):
-                for part in affirmed(said):
-                    history = history or part.history
-                    qualified = self._qualified_words.find(part.whole).values
-                    for name in qualified or self._condition_words.find(part.text).values:
-                        self._raise(terms, name, "text") if name else None
+                for one in affirmed(said, self._condition_words):
+                    self._raise(terms, one.value, "text")
+                    past.append(one.past)
+            history = history or (bool(past) and all(past))
         known_system = any(code and system.replace(" ", "") in ICD10 | SNOMED for system, code, _ in codings)
         return Recognised(terms, name=label or next((code for _, code, _ in codings if code), ""), named=bool(label) or known_system,
                           history=history, acute=frozenset(acute), lasts=self._lasts(terms, codings))
@@ -203,7 +214,16 @@ class Recogniser:
             terms.setdefault(above, how)
 
     def measurement(self, codings: tuple[Coding, ...], text: str) -> tuple[str, ...]:
-        """The measurement terms of an observation: by LOINC code, else by a name that says nothing more."""
+        """The measurement terms of an observation: by LOINC code, else by a name that says nothing more; remembered."""
+        key = (codings, text)
+        found = self._measurements.get(key)
+        if found is None:
+            if len(self._measurements) > _MAX_REMEMBERED:
+                self._measurements.clear()
+            found = self._measurements[key] = self._measurement(codings, text)
+        return found
+
+    def _measurement(self, codings: tuple[Coding, ...], text: str) -> tuple[str, ...]:
         coded = False
         for system, code, _ in codings:
             if system.strip() in LOINC:
@@ -222,12 +242,19 @@ class Recogniser:
 def _form(label: str) -> str:
     tokens = f" {label.casefold().replace('-', ' ')} "
     marks = (" extended release ", " er ", " xr ", " sr ", " cr ", " 12 hr ", " 24 hr ", " 12hr ", " 24hr ")
-    return "extended-release" if any(mark in tokens for mark in marks) else ""
+    released = any(mark in tokens for mark in marks)
+    if _DEPOTS.intersection(tokens.split()) or (released and _route(label) == "parenteral"):
+        return "depot"
+    return "extended-release" if released else ""
 
 
 def _route(label: str) -> str:
-    words = set(label.casefold().split())
-    return "transdermal" if words & {"patch", "transdermal"} else "local" if words & _LOCAL else ""
+    """The route that the name of a drug tells; empty where it tells none."""
+    words = set(_LETTERS.findall(label.casefold()))
+    for route, marks in _ROUTES:
+        if words & marks:
+            return route
+    return ""
 
 
 def _including(terms: Mapping[str, Term]) -> dict[str, tuple[str, ...]]:

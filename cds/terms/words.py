@@ -4,18 +4,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 _TOKEN = re.compile(r"[a-z0-9µ%]+")
 _ASIDE = re.compile(r"\(\s*for patients[^)]*\)?|\bwithout\s+[\w-]+|['\u2019]s\b", re.I)
-_DENIED_BEFORE = re.compile(
-    r"\b(no (evidence|history|sign|signs|known|current)|not|no|without|negative|denies|denied|rule[sd]? out|r/o|exclude[sd]?|absence of|"
-    r"family history|fhx?|fh of|screening|screen|at risk|risk of|suspected contact|vaccin\w*)\W", re.I)
-_DENIED_AFTER = re.compile(r"\b(ruled out|excluded|not (found|present|confirmed)|negative|denied|screening|screen|resolved|refuted|risk)\b", re.I)
-_HISTORY = re.compile(r"\b(history of|h/o|hx of|past medical history|previous|prior|status post|s/p|past)\W", re.I)
-_PART = re.compile(r"[,;]|\.\s|\bbut\b|\band\b", re.I)
-_MODIFIED = re.compile(r"\b(without|not on|not using|with)\b", re.I)
+_POSSESSIVE = re.compile(r"['\u2019]s\b", re.I)
 _FILLER = frozenset("""mg g mcg ug µg ml l meq unit units hr hour hours hcl hydrochloride sodium er xr sr cr la ir xl cd
  extended immediate sustained controlled release tablet tablets tab tabs capsule capsules cap caps oral solution soln suspension
  injection injectable inj ij iv im po by mouth intravenous intramuscular vial ampule ampoule syringe elixir liquid syrup
@@ -41,7 +35,7 @@ def unaccented(text: str) -> str:
 
 def tokens(name: str) -> tuple[str, ...]:
     """The words of a name, as they are looked up."""
-    return tuple(_TOKEN.findall(name.casefold()))
+    return tuple(_TOKEN.findall(_POSSESSIVE.sub(" ", name).casefold()))
 
 
 class Words:
@@ -58,44 +52,24 @@ class Words:
 
     def find(self, text: str) -> Found:
         """Every name in a text, in order, without repetition."""
-        tokens = _TOKEN.findall(_ASIDE.sub(" ", unaccented(text)).casefold())
-        values: dict[str, None] = {}
-        only, place = True, 0
-        while place < len(tokens):
-            for name, value in self._by_first.get(tokens[place], ()):
-                if tuple(tokens[place:place + len(name)]) == name:
-                    values[value] = None
-                    place += len(name)
+        words = _TOKEN.findall(_ASIDE.sub(" ", unaccented(text)).casefold())
+        places = tuple(self.places(words))
+        inside = {place for start, end, _ in places for place in range(start, end)}
+        only = all(word in _FILLER or word[0].isdigit() for place, word in enumerate(words) if place not in inside)
+        return Found(tuple(dict.fromkeys(value for _, _, value in places)), only)
+
+    def places(self, words: Sequence[str], may_be: Callable[[int, int, str], bool] = lambda start, end, value: True) -> Iterator[tuple[int, int, str]]:
+        """Where each name stands among the words of a text (first word, word after its last) and its value; `may_be` refuses a name at a place."""
+        place = 0
+        while place < len(words):
+            for name, value in self._by_first.get(words[place], ()):
+                end = place + len(name)
+                if tuple(words[place:end]) == name and may_be(place, end, value):
+                    yield place, end, value
+                    place = end
                     break
             else:
-                token = tokens[place]
-                only = only and (token in _FILLER or token[0].isdigit())
                 place += 1
-        return Found(tuple(values), only)
-
-
-@dataclass(frozen=True, slots=True)
-class Affirmed:
-    """A part of a text that does not deny what it names, and all of it; `history` where it speaks of something past."""
-
-    text: str
-    history: bool
-    whole: str
-
-
-def affirmed(text: str) -> list[Affirmed]:
-    """The parts of a problem's text that count: what is denied, ruled out, screened for, or runs in the family does not.
-
-    A part reaches to the next comma, `and` or `but`; what follows `without` or `with` only qualifies what stands before it.
-    """
-    found = []
-    for part in _PART.split(text):
-        if not part.strip():
-            continue
-        head = _MODIFIED.split(part, 1)[0] if _MODIFIED.split(part, 1)[0].strip() else part
-        if not (_DENIED_BEFORE.search(head + " ") or _DENIED_AFTER.search(part)):
-            found.append(Affirmed(head, _HISTORY.search(head + " ") is not None, part))
-    return found
 
 
 def readable(texts: Iterable[str]) -> str:

@@ -28,23 +28,16 @@ class FeedbackService:
 
     def __init__(self, hook: str, writer: Writer, max_body: int) -> None:
         self._service, self._writer, self._max_body = service_id(hook), writer, max_body
-        self._under_way = 0
+        self._bodies, self._under_way = limits.Bodies(MOST_AT_ONCE), 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI: one call, one response, whatever happens."""
-        self._under_way += 1
         try:
-            if self._under_way > MOST_AT_ONCE:
-                raise RequestRefused("$", "too much feedback is under way; send it again", "throttled", 503)
-            content = await limits.body(scope["headers"], receive, self._max_body)
-            answered = await self._answer(content)
+            answered = await self._answer(await self._bodies.read(scope["headers"], receive, self._max_body))
         except RequestRefused as refused:
-            more = {503: {"Retry-After": "5"}, 408: {"Connection": "close"}, 413: {"Connection": "close"}, 415: {"Connection": "close"}}
-            answered = refusal(refused, more.get(refused.status))
+            answered = refusal(refused)
         except Exception as error:
             answered = unexpected(error, "the feedback could not be taken; nothing of it was stored")
-        finally:
-            self._under_way -= 1
         metrics.answered(f"{self._service}/feedback", answered.status).inc()
         await send({"type": "http.response.start", "status": answered.status, "headers": answered.raw_headers()})
         await send({"type": "http.response.body", "body": answered.body})
@@ -52,11 +45,16 @@ class FeedbackService:
     async def _answer(self, content: bytes) -> Reply:
         items = feedback(parse(content), self._service, clock.now())
         if items:
+            if self._under_way >= MOST_AT_ONCE:
+                raise RequestRefused("$", "too much feedback is under way; send it again", "throttled", 503)
+            self._under_way += 1
             try:
                 stored = await asyncio.wait_for(self._stored(items), PATIENCE)
             except (StoreUnreachable, asyncio.TimeoutError):
                 raise RequestRefused("$", "the feedback store does not answer and nothing is acknowledged; send all of it again "
                                      "(what was stored already is not stored twice)", "transient", 503) from None
+            finally:
+                self._under_way -= 1
             metrics.count_feedback(stored)
         return reply({})
 

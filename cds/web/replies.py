@@ -39,6 +39,7 @@ def outcome(code: str, what: str, where: str | None = None) -> dict[str, Any]:
     return {"resourceType": "OperationOutcome", "issue": [issue]}
 
 
-def refusal(refused: RequestRefused, headers: dict[str, str] | None = None) -> Reply:
-    """The reply to a request that cannot be used: says what and where."""
+def refusal(refused: RequestRefused) -> Reply:
+    """The reply to a request that cannot be used: says what and where, and when to try again; a body left unread ends the connection."""
+    headers = {"Connection": "close"} if refused.status in (408, 413, 415) else {"Retry-After": "2"} if refused.status == 503 else None
     return reply(outcome(refused.code, refused.what, refused.where), refused.status, headers)

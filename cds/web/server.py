@@ -44,7 +44,7 @@ def run(settings: Settings) -> int:
     ready = edition.ready
     prove(ready.rulebook, ready.inference is not None)
     _announce(settings, ready, _store(settings.store))
-    log = {"log_level": "warning", "access_log": False, "server_header": False, "timeout_keep_alive": 30}
+    log = {"log_level": "warning", "access_log": False, "server_header": False, "timeout_keep_alive": 30, "http": "cds.web.line:Line", "ws": "none"}
     if settings.workers == 1:
         calm_collector()
         uvicorn.run(build(edition, settings), host=settings.host, port=settings.port, **log)

@@ -56,14 +56,14 @@ class Reload:
 
 @dataclass(slots=True)
 class Serving:
-    """What this worker serves, where its cards are handed over to be remembered, how many requests are under way, and
+    """What this worker serves, where its cards are handed over to be remembered, the request bodies on their way, and
     whether the evaluators ever disagreed."""
 
     edition: Edition
     settings: Settings
     reload: Reload
     remember: Callable[[list[ShownCard]], None]
-    under_way: int = 0
+    bodies: limits.Bodies = field(default_factory=lambda: limits.Bodies(limits.MOST_AT_ONCE))
     disagreed: bool = False
     retired: list[Edition] = field(default_factory=list)
     fetching: Fetching | None = None
@@ -114,23 +114,16 @@ class Service:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI: one request, one response, whatever happens."""
         serving = self._serving
-        if serving.under_way >= limits.MOST_AT_ONCE:
-            refused = RequestRefused("$", "too many requests are under way; try again", "throttled", 503)
-            return await self._send(refusal(refused, {"Retry-After": "1"}), send)
-        serving.under_way += 1
         arrived = time.monotonic()
         try:
-            content = await limits.body(scope["headers"], receive, serving.settings.max_body)
+            content = await serving.bodies.read(scope["headers"], receive, serving.settings.max_body)
             started = time.perf_counter()
             answered = await self._answer(content, arrived)
             self._seconds.observe(time.perf_counter() - started)
         except RequestRefused as refused:
-            unread = refused.status in (408, 413, 415)
-            answered = refusal(refused, {"Connection": "close"} if unread else {"Retry-After": "1"} if refused.status == 503 else None)
+            answered = refusal(refused)
         except Exception as error:
             answered = unexpected(error)
-        finally:
-            serving.under_way -= 1
         await self._send(answered, send)
 
     async def _send(self, answered: Reply, send: Send) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass, field
+from http.client import HTTPException
 from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
@@ -60,15 +61,23 @@ def status(url: str, as_json: bool) -> int:
 def ask(url: str) -> Found:
     """Ask /livez once and /readyz several times; Unreachable when the service does not answer."""
     base = (url if "://" in url else f"http://{url}").rstrip("/")
-    if urlsplit(base).scheme not in ("http", "https") or not urlsplit(base).hostname:
+    if not _is_address(base):
         raise Unreachable(f"`{url}` is not the address of a service; write for example http://127.0.0.1:8080")
     if _get(base, "/livez").get("status") != "alive":
         raise Unreachable(f"{base} does not say that it is alive; is another server listening there?")
     answers = [_get(base, "/readyz") for _ in range(ASKED)]
-    if not all(isinstance(one.get("rulebook"), dict) for one in answers):
+    if not all(isinstance(one.get("rulebook"), dict) and "hash" in one["rulebook"] for one in answers):
         raise Unreachable(f"{base}/readyz names no rulebook; is another server listening there?")
     workers = {one.get("worker", 0): one for one in answers}
     return Found(base, workers, wrong_with(workers))
+
+
+def _is_address(base: str) -> bool:
+    try:
+        parts = urlsplit(base)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and base.isascii() and base.isprintable() and " " not in base
+    except ValueError:  # brackets or a port that are none
+        return False
 
 
 def _get(base: str, path: str) -> dict[str, Any]:
@@ -79,7 +88,7 @@ def _get(base: str, path: str) -> dict[str, Any]:
         except HTTPError as refused:
             content = refused.read(_MOST)
         told = orjson.loads(content)
-    except OSError as error:
+    except (OSError, HTTPException) as error:
         reason = getattr(error, "reason", error)
         raise Unreachable(f"nothing answers at {base} ({getattr(reason, 'strerror', None) or reason}); start it with `cds serve`, or name its "
                           "address: `cds status http://127.0.0.1:8080`") from None
@@ -106,6 +115,15 @@ def wrong_with(workers: dict[int, dict[str, Any]]) -> list[str]:
     return [*dict.fromkeys(found)]
 
 
+def _site(told: Any) -> str | None:
+    """What a site changes, in one line; None without a site."""
+    if not isinstance(told, dict):
+        return told
+    changed = [f"{one.get('rule')}: {one.get('setting')} {one.get('is')}" for one in told.get("settings", ())]
+    changed += [f"{word}: {', '.join(map(str, told[key]))}" for key, word in (("switched_off", "off"), ("silent", "silent")) if told.get(key)]
+    return f"{told.get('name')} ({'; '.join(changed) or 'as the rulebook'})"
+
+
 def _show(found: Found, console: Console) -> None:
     shown = next((told for told in found.workers.values() if told.get("reload", {}).get("state") == "refused"), [*found.workers.values()][0])
     book, reload = shown["rulebook"], shown.get("reload", {})
@@ -114,7 +132,7 @@ def _show(found: Found, console: Console) -> None:
     table.add_column(overflow="fold")
     rows = [("service", found.base), ("state", "; ".join(found.wrong) or "fine"), ("rulebook", book.get("version")),
             *(("hash", one) for one in dict.fromkeys(told["rulebook"]["hash"] for told in found.workers.values())),
-            ("rules in force", f"{book.get('rules')} on {shown.get('day')}"), ("site", shown.get("site")),
+            ("rules in force", f"{book.get('rules')} on {shown.get('day')}"), ("site", _site(shown.get("site"))),
             ("engine", " · ".join(filter(None, (shown.get("engine"), shown.get("engine_note"))))),
             ("rule files", " · ".join(filter(None, (f"{reload.get('state')} since {reload.get('since')}", "checking now" if reload.get("checking") else "")))),
             ("workers seen", len(found.workers))]
