@@ -90,6 +90,7 @@ def soak(server: servers.Server, rules: Path, count: int, samples: int, progress
     thread.start()
     uses, reloads = {}, []
     try:
+        _until_served(server, before, traffic)
         for number in range(1, count + 1):
             after = _write(rules, number)
             traffic.allowed = frozenset((before, after))
@@ -122,7 +123,7 @@ def _until_served(server: servers.Server, wanted: str, traffic: Traffic) -> floa
         told = server.get("/readyz")
         if traffic.failure:
             raise SoakFailed(traffic.failure)
-        if told["rulebook"]["hash"] == wanted:
+        if told["rulebook"]["hash"] == wanted and wanted in traffic.by_hash:  # it is in force, and a request has met it
             return time.perf_counter() - started
         time.sleep(0.05)
     raise SoakFailed(f"a change was not in force after {PATIENCE:g} s; /readyz says {told['reload']}")

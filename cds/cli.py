@@ -19,11 +19,13 @@ from cds.hooks.request import RequestRefused, parse, request
 from cds.options import (AsOfOption, DeadlineOption, FhirBaseOption, LocalFhirOption, RulesOption, SiteOption, ZoneOption, fhir_bases, folders,
                          site_file, stop)
 from cds.rulefile.problems import RulesRefused
+from cds.selftest import commands as selftest_commands
 from cds.settings import DEADLINE, MAX_BODY, STORE, SettingRefused, Settings, instant, refuse_open_doors, zone
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help="Decision support for ketamine therapy: a CDS Hooks service driven by rule files.")
 commands.register(app)
+selftest_commands.register(app)
 
 @app.command()
 def serve(

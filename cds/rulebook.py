@@ -119,6 +119,7 @@ def read(folders: Sequence[Path], today: date, problems: list[Problem], drafts: 
     rules = tie(alone, ids, problems)
     unsound += [example for rule in alone if rule.id not in {one.id for one in rules} for example in rule.examples]
     together.check_rules(alone, ids, today, problems)
+    _refuse_resting(rules, today, problems)
     _check_scope(folders[0], book, terms, problems)
     problems[:] = _without_noise(problems)
     if not any(problem.level == "error" for problem in problems):
@@ -161,6 +162,16 @@ def at_site(book: Rulebook, path: Path, today: date, problems: list[Problem]) ->
         return None
     in_force = tuple(tied[name] for name in rules)
     return replace(book, rules=in_force, site=site, hash=content_hash(book.folders, path), warnings=(*book.warnings, *site.warnings))
+
+
+def _refuse_resting(rules: Sequence[Rule], today: date, problems: list[Problem]) -> None:
+    """A rule in force may not ask for one that is not: what that one finds would be shown nowhere."""
+    elsewhere = {rule.id for rule in rules if rule.status == "active" and not is_in_force(rule, today)}
+    for rule in rules:
+        for named in findings(rule) if is_in_force(rule, today) else ():
+            if named.rule in elsewhere:
+                problems.append(Problem(named.place, "unknown-rule", f"`{named.rule}` is not in force on {today}, so what it finds is shown nowhere",
+                                        "Let both rules be in force on the same days, or write the criteria here."))
 
 
 def _refuse_hidden(site: Site, rules: dict[str, Rule], problems: list[Problem]) -> None:

@@ -86,6 +86,7 @@ def copied(target: Path) -> Path:
 def small(target: Path) -> Path:
     """A whole rulebook with one small rule of its own; its path leads to the folder."""
     folder = copied(target)
+    shutil.rmtree(folder / "sites")
     for path in [one for name in FOLDERS for one in (folder / name).glob("*.yaml")]:
         path.unlink()
     own(folder)

@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from cds_hooks_structure import problems
+
+from cds.selftest.promises import problems
 
 ROOT = Path(__file__).resolve().parents[1]
 AS_OF = "2026-06-30T10:00:00Z"

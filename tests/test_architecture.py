@@ -15,7 +15,8 @@ MODULES = sorted((HOME / "cds").rglob("*.py"))
 TESTS = sorted((HOME / "tests").rglob("*.py"))
 # Every module may import from rooms to its left and from its own; rooms in one group never import each other.
 ROOMS = (("quantities", "intervals", "clock", ""), ("rulefile",), ("terms", "sites"), ("rulebook",), ("fhir",), ("hooks",),
-         ("facts",), ("engine",), ("cards",), ("store",), ("examples",), ("settings",), ("pipeline",), ("completion",), ("options",), ("web", "authoring"), ("trial",),
+         ("facts",), ("engine",), ("cards",), ("store",), ("examples",), ("settings",), ("pipeline",), ("completion",), ("options",),
+         ("web", "authoring", "selftest"), ("trial",),
          ("cli",), ("__main__",))
 RANK = {room: rank for rank, group in enumerate(ROOMS) for room in group}
 USES_QUANTITIES = {"intervals"}
@@ -29,7 +30,7 @@ CHANCE = re.compile(r"(random|secrets|uuid|numpy\.random|os\.urandom)(\.|$)")
 VAGUE = {"util", "utils", "helper", "helpers", "manager", "managers", "base", "common", "misc", "lib", "tools", "stuff"}
 IDENTIFIERS = {  # hosts of names that stand in data and are never called
     "cds": {"hl7.org", "terminology.hl7.org", "loinc.org", "snomed.info", "www.nlm.nih.gov", "fdasis.nlm.nih.gov", "json-schema.org",
-            "ketamine-cds.org"},
+            "ketamine-cds.org", "unitsofmeasure.org"},
     "rules": {"loinc.org"}}
 TEXT = (".py", ".yaml", ".csv", ".json", ".toml", ".md", ".txt", "")
 NOT_OURS = {".git", ".venv", ".hypothesis", ".pytest_cache", "__pycache__", "build", "dist"}

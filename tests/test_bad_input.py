@@ -14,7 +14,6 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from cds_hooks_structure import problems
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
@@ -25,6 +24,7 @@ from cds import pipeline, rulebook
 from cds.clock import new_identifier
 from cds.hooks.request import RequestRefused, request
 from cds.pipeline import Decision
+from cds.selftest.promises import problems
 
 NOW = datetime(2026, 6, 30, 10, tzinfo=timezone.utc)
 READY = pipeline.prepare([rulebook.shipped()], NOW.date(), use_engine=False)

@@ -52,8 +52,7 @@ def rule(met, keeps=False, levels=(("critical", None),), applies=None, hooks=("o
 
 
 def verdict(found: Rule, facts: PatientFacts):
-    rank = ("does not apply", "not met", "unknown", "met").index
-    return max((one.verdicts[0] for one in evaluate(plan((found,)), facts, None, TERMS)), key=lambda one: rank(one.answer))
+    return max((one.verdicts[0] for one in evaluate(plan((found,)), facts, None, TERMS)), key=lambda one: RANK.index(one.answer))
 
 
 def answer(asked, facts: PatientFacts, keeps=False) -> str:
@@ -114,7 +113,7 @@ DOSE, IV = {"order_dose": "above 1 mg/kg"}, {"ordering": "ketamine", "by_route":
 PAIN = {"ordering": "ketamine", "for": "chronic-pain"}
 MG, PER_KG, RATE, ML = Dose(F(90)), Dose(per_kg=F(1)), Dose(F(160), duration=F(1)), Dose(volume=F(2))
 FLOW, HALF, PUSH = Dose(flow=F(4), duration=F(1, 2)), Dose(F(40), duration=F(1, 2)), Dose(F(1), bolus=True)
-SAYS = {"yes": "met", "no": "not met", "?": "unknown"}
+SAYS, RANK = {"yes": "met", "no": "not met", "?": "unknown"}, ("does not apply", "not met", "unknown", "met")
 NEVER = {"not_measured": "saturation", "within": "24 hours"}
 CUT = {"unusable": {"saturation": (spo2(9),)}}
 LISTED = [(TAKING, "medications"), (CLASSES, "medications"), (HAS, "conditions"), ({"has_had": "copd"}, "conditions"), (ALLERGIC, "allergies")]

@@ -18,6 +18,7 @@ from cds.quantities import quantity
 from cds.rulefile.breaks import breaks
 from cds.rulefile.check import Known, build
 from cds.rulefile.findings import MAX_CLAUSES, findings, tie
+from cds.rulefile.problems import RulesRefused
 from cds.rulefile.rule import Rule
 
 TODAY = date(2026, 11, 25)
@@ -158,6 +159,19 @@ def test_an_active_rule_cannot_rest_on_one_that_does_not_run(broken, status, wha
     edit(broken, "precautions/first.yaml", "  from: 2024-01-01", "  from: 2024-01-01\n  until: 2024-02-01")
     add(broken, "second", "  finding: first")
     assert [one for one in said(broken) if "second" in one] == [f"second: unknown-rule: `first` is {what}; an active rule cannot rest on it"]
+
+
+@pytest.mark.parametrize("dates", ["  from: 2090-01-01", "  from: 2024-01-01\n  until: 2026-01-31"])
+def test_a_rule_in_force_cannot_rest_on_one_that_is_not_in_force_on_the_day(broken, dates):
+    add(broken, "first", "  taking: xanthines", examples=FOUR_DAYS)
+    edit(broken, "precautions/first.yaml", "  from: 2024-01-01", dates)
+    add(broken, "second", "  finding: first")
+    with pytest.raises(RulesRefused) as refused:
+        book(broken)
+    (one,) = refused.value.problems
+    assert one.name == "unknown-rule" and one.place.path.name == "second.yaml" and one.what.startswith("`first` is not in force on 2026-11-25")
+    edit(broken, "precautions/second.yaml", "  from: 2024-01-01", "  from: 2090-01-01")
+    assert {one.id for one in book(broken).rules}.isdisjoint({"first", "second"})
 
 
 def test_a_rule_that_cannot_be_read_is_not_missed_in_the_rules_that_ask_for_it(broken):

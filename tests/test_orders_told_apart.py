@@ -6,12 +6,12 @@ from datetime import datetime, timezone
 from typing import Any
 
 import pytest
-from cds_hooks_structure import problems
 from service import Document, asked, order
 
 from cds import pipeline, rulebook
 from cds.clock import new_identifier
 from cds.hooks.request import request
+from cds.selftest.promises import problems
 
 NOW = datetime(2026, 6, 30, 10, tzinfo=timezone.utc)
 READY = pipeline.prepare([rulebook.shipped()], NOW.date(), use_engine=False)

@@ -22,13 +22,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cds_hooks_structure import FINDINGS, RULEBOOK, problems
 from fhir.resources.R4B import get_fhir_model_class
 
 from cds import pipeline, rulebook
 from cds.clock import new_identifier
 from cds.hooks.request import RequestRefused, parse, request
 from cds.pipeline import Ready
+from cds.selftest.promises import FINDINGS, RULEBOOK, problems
 from cds.settings import instant
 
 HOME = Path(__file__).resolve().parent.parent

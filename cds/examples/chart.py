@@ -205,7 +205,8 @@ def _at(line: Node, head: Node, draft: _Draft) -> None:
 def _unavailable(line: Node, head: Node, draft: _Draft) -> None:
     before = line.get("before")
     if before is not None and head.text != "observations":
-        raise _Slip(before, "unknown-chart-word", f"`before` cannot follow `unavailable: {head.text}`", "Only measurements are used where they are cut off.")
+        raise _Slip(before, "unknown-chart-word", f"`unavailable: {head.text}` says `before` but has no dates that are read",
+                    "Only `observations` are used where they were cut off; leave `before` out.")
     since = _ago(before).latest if before else None
     draft.unread[_choice(line, "unavailable", tuple(LISTS))] = ListState(False, "only the newest entries were sent" if since else "could not be read", since)
 

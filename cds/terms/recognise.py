@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cds.terms import load
+from cds.terms.labels import told_form, told_route
 from cds.terms.model import (CONDITION, ICD10, LOINC, MEASUREMENT, MEDICATION, PROCEDURE, REACTION, RXNORM, SNOMED, UNII, Lasting, Outcome,
                              Product, Recognised, Term)
 from cds.terms.denial import affirmed
@@ -18,16 +19,6 @@ Coding = tuple[str, str, str]
 _NOTHING = Recognised({})
 _MAX_REMEMBERED = 20_000
 _ICD_CODE = re.compile(r"[A-TV-Z][0-9][0-9A-Z][0-9A-Z]{0,4}")
-_LETTERS = re.compile(r"[a-z]+")
-_DEPOTS = frozenset(("depot", "vivitrol", "sublocade", "brixadi"))
-_ROUTES = (
-    ("transdermal", frozenset(("patch", "transdermal"))), ("rectal", frozenset(("rectal", "suppository"))),
-    ("local", frozenset(("cream", "ointment", "gel", "lotion", "topical", "ophthalmic", "otic"))),
-    ("", frozenset("eye ear injector autoinjector pen epipen lidocaine articaine bupivacaine mepivacaine prilocaine".split())),
-    ("nasal", frozenset(("nasal",))), ("inhaled", frozenset(("inhaler", "inhalation", "nebulizer", "nebuliser"))),
-    ("oral", frozenset(("oral", "tablet", "tablets", "tab", "tabs", "capsule", "capsules", "cap", "caps", "syrup", "mouth"))),
-    ("parenteral", frozenset(("injection", "injectable", "infusion", "iv", "intravenous", "im", "intramuscular", "subcutaneous"))))
-"""Route -> words of a drug's name that tell it, the first that fits; pens and dental anaesthetics leave it open."""
 
 
 class Recogniser:
@@ -110,7 +101,7 @@ class Recogniser:
         by_name = dict.fromkeys(one for names in each for one in names)
         terms: dict[str, str] = {}
         for ingredient in by_name:
-            self._add(terms, Product((ingredient,), _route(label), _form(label), ""), "text")
+            self._add(terms, Product((ingredient,), told_route(label), told_form(label), ""), "text")
         ingredients = dict.fromkeys(one for product, _ in hits for one in product.ingredients)
         for product, how in hits:
             self._add(terms, product, how)
@@ -120,7 +111,7 @@ class Recogniser:
             label = next((said for said, names in zip(labels, each) if not names.keys().isdisjoint(ingredients)), label)
         first = next((product for product, _ in hits if product.route or product.strength), Product((), "", "", ""))
         exact = not ingredients and len(by_name) == 1 and all(found.only for found in named)
-        return Recognised(terms, tuple(ingredients or by_name), first.route, first.form or _form(label), first.strength,
+        return Recognised(terms, tuple(ingredients or by_name), first.route, first.form or told_form(label), first.strength,
                           label or " + ".join(ingredients), exact, bool(hits or label), conflict=conflict)
 
     def _substance(self, system: str, code: str) -> Product | None:
@@ -237,24 +228,6 @@ class Recogniser:
             if direct:
                 return self._above[direct]
         return ()
-
-
-def _form(label: str) -> str:
-    tokens = f" {label.casefold().replace('-', ' ')} "
-    marks = (" extended release ", " er ", " xr ", " sr ", " cr ", " 12 hr ", " 24 hr ", " 12hr ", " 24hr ")
-    released = any(mark in tokens for mark in marks)
-    if _DEPOTS.intersection(tokens.split()) or (released and _route(label) == "parenteral"):
-        return "depot"
-    return "extended-release" if released else ""
-
-
-def _route(label: str) -> str:
-    """The route that the name of a drug tells; empty where it tells none."""
-    words = set(_LETTERS.findall(label.casefold()))
-    for route, marks in _ROUTES:
-        if words & marks:
-            return route
-    return ""
 
 
 def _including(terms: Mapping[str, Term]) -> dict[str, tuple[str, ...]]:
