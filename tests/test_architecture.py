@@ -21,8 +21,9 @@ ROOMS = (("quantities", "intervals", "clock", ""), ("rulefile",), ("terms", "sit
 RANK = {room: rank for rank, group in enumerate(ROOMS) for room in group}
 USES_QUANTITIES = {"intervals"}
 SETTINGS_ARE_FOR = {"web", "cli", "authoring", "trial"}
-ONE_PLACE = {"durable_rules_engine": "cds/engine/durable.py", "requests": "cds/fhir/outbound.py"}
-AT_MOST_ONE = ("durable_rules_engine", "durable", "fhir", "requests")
+ONE_PLACE = {"durable_rules_engine": "cds/engine/durable.py"}
+AT_MOST_ONE = ("durable_rules_engine", "durable", "fhir")
+CALLS_OTHERS = {"cds/fhir/outbound.py", "cds/selftest/client.py"}  # the service, and the command that tests one
 DATABASE = {"sqlalchemy", "alembic", "psycopg", "sqlite3"}
 CLOCK = re.compile(r"(datetime\.(datetime\.)?(now|utcnow|today)|datetime\.date\.today"
                    r"|time\.(time|time_ns|localtime|gmtime|ctime|strftime))")
@@ -115,6 +116,10 @@ def test_only_the_web_and_the_command_line_read_the_settings():
 def test_a_delicate_package_is_imported_in_one_place_only(package):
     found = {name_of(path) for path in MODULES if package in {one.split(".")[0] for one in imports(path)}}
     assert len(found) <= 1 and found <= {ONE_PLACE.get(package, *found)}
+
+
+def test_http_goes_out_in_known_places_only():
+    assert {name_of(path) for path in MODULES if "requests" in {one.split(".")[0] for one in imports(path)}} == CALLS_OTHERS
 
 
 def test_only_the_store_knows_a_database():

@@ -58,7 +58,9 @@ class Call:
         held, self._connection = self._connection, None
         if held is not None and held.owner is self:
             held.owner = None
-            if held.sock is None:
+            if self.was_cut.is_set():
+                held.close()  # it may have gone back to the others just before it was cut; they open it anew
+            elif held.sock is None:
                 held.drop()
 
 

@@ -119,7 +119,9 @@ def _unreached(error: Exception) -> Failed:
 
 
 def _cut_off_at_once(error: Exception) -> bool:
-    """Whether a connection ended before the first byte of an answer, as one does that was kept open too long."""
+    """Whether a connection ended before the first byte of an answer, as one does that was kept open too long or closed as it was picked up."""
+    if isinstance(error, ValueError) and not isinstance(error, requests.RequestException):
+        return True
     return isinstance(error, requests.ConnectionError) and bool(error.args) and isinstance(error.args[0], (ProtocolError, ConnectionResetError))
 
 
