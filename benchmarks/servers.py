@@ -66,11 +66,11 @@ class Server:
 
 
 @contextmanager
-def product(rules: Path | None = None, patience: float = 90.0) -> Iterator[Server]:
-    """The service with the shipped rulebook or another one, cross-check and explanation on."""
+def product(rules: Path | None = None, patience: float = 90.0, options: tuple[str, ...] = ()) -> Iterator[Server]:
+    """The service with the shipped rulebook or another one, cross-check and explanation on, and further options."""
     chosen = ["--rules", str(rules)] if rules else []
     port = _free_port()
-    with _running("ketamine-cds", ["cds", "serve", "--host", _HOST, "--port", str(port), *chosen], port, "/readyz", patience) as server:
+    with _running("ketamine-cds", ["cds", "serve", "--host", _HOST, "--port", str(port), *chosen, *options], port, "/readyz", patience) as server:
         yield server
 
 
@@ -79,6 +79,14 @@ def floor() -> Iterator[Server]:
     """The bare server everything is compared with."""
     port = _free_port()
     with _running("floor", ["benchmarks.floor", str(port)], port, None, 30.0) as server:
+        yield server
+
+
+@contextmanager
+def ehr(latency: float) -> Iterator[Server]:
+    """A FHIR server with one chart that answers after so many milliseconds."""
+    port = _free_port()
+    with _running("ehr", ["benchmarks.ehr", str(port), str(latency)], port, None, 30.0) as server:
         yield server
 
 

@@ -16,10 +16,11 @@ from cds import __version__, clock, pipeline
 from cds.authoring import commands
 from cds.engine.durable import CompileLimit
 from cds.hooks.request import RequestRefused, parse, request
-from cds.options import AsOfOption, RulesOption, SiteOption, ZoneOption, folders, site_file, stop
+from cds.options import (AsOfOption, DeadlineOption, FhirBaseOption, LocalFhirOption, RulesOption, SiteOption, ZoneOption, fhir_bases, folders,
+                         site_file, stop)
 from cds.rulefile.problems import RulesRefused
 from cds.selftest import commands as selftest_commands
-from cds.settings import MAX_BODY, STORE, SettingRefused, Settings, instant, refuse_open_doors, zone
+from cds.settings import DEADLINE, MAX_BODY, STORE, SettingRefused, Settings, instant, refuse_open_doors, zone
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None,
                   help="Decision support for ketamine therapy: a CDS Hooks service driven by rule files.")
@@ -42,11 +43,14 @@ def serve(
     check_limit: Annotated[float, typer.Option(envvar="CDS_CHECK_LIMIT", min=1, help="End the check of changed rules after so many seconds.")] = 60.0,
     cors_origin: Annotated[Optional[list[str]], typer.Option(envvar="CDS_CORS_ORIGIN", help="Browser origin that may call; repeat. Default: any.")] = None,
     store: Annotated[str, typer.Option(envvar="CDS_STORE", help="Where feedback is kept: sqlite:///FILE or postgresql://USER@HOST/DATABASE.")] = STORE,
+    fhir_base: FhirBaseOption = None,
+    allow_local_fhir: LocalFhirOption = False,
+    deadline: DeadlineOption = DEADLINE,
 ) -> None:
     """Run the CDS Hooks service."""
     from cds.web.server import run
     settings = Settings(host, port, folders(rules), workers, instant(as_of), zone(time_zone), max_body, engine, tuple(cors_origin or ["*"]),
-                        stuck_after, store, site_file(site), watch, check_limit)
+                        stuck_after, store, site_file(site), watch, check_limit, fhir_bases=fhir_bases(fhir_base, allow_local_fhir), deadline=deadline)
     refuse_open_doors(settings)
     raise typer.Exit(run(settings))
 
@@ -59,6 +63,9 @@ def evaluate(
     rules: RulesOption = None,
     site: SiteOption = None,
     time_zone: ZoneOption = None,
+    fhir_base: FhirBaseOption = None,
+    allow_local_fhir: LocalFhirOption = False,
+    deadline: DeadlineOption = DEADLINE,
 ) -> None:
     """Evaluate one CDS Hooks request and print the response JSON."""
     try:
@@ -74,7 +81,11 @@ def evaluate(
     ready = pipeline.prepare_at(folders(rules), now, zoned, site_file(site))
     for warning in ready.rulebook.site.warnings if ready.rulebook.site else ():
         sys.stderr.write(f"{warning}\n")
-    decision = pipeline.decide(asked, ready, now, zoned, clock.new_identifier)
+    bases, found = fhir_bases(fhir_base, allow_local_fhir), None
+    if bases:
+        from cds.completion import fetched
+        found = fetched(asked, ready, now, zoned, bases, deadline)
+    decision = pipeline.decide(asked, ready, now, zoned, clock.new_identifier, found)
     response = {"cards": decision.cards}
     printed = {"response": response, "answers": decision.answers} if answers else response
     sys.stdout.buffer.write(orjson.dumps(printed, option=orjson.OPT_INDENT_2) + b"\n")

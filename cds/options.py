@@ -9,11 +9,24 @@ from typing import Annotated, NoReturn, Optional
 import typer
 
 from cds import rulebook
+from cds.fhir.bases import BaseRefused, registered
 
 RulesOption = Annotated[Optional[list[Path]], typer.Option("--rules", envvar="CDS_RULES", help="Rulebook folder; repeat for further folders. Default: the shipped rulebook.")]
 AsOfOption = Annotated[Optional[str], typer.Option("--as-of", envvar="CDS_AS_OF", help="Judge as of this instant (ISO 8601 with offset) instead of now.")]
 ZoneOption = Annotated[Optional[str], typer.Option("--time-zone", envvar="CDS_TIME_ZONE", help="For dates without one. Default: the site file's, else UTC.")]
 SiteOption = Annotated[Optional[Path], typer.Option("--site", envvar="CDS_SITE", help="Site file: settings in range, rules off or silent.")]
+
+FhirBaseOption = Annotated[Optional[list[str]], typer.Option("--fhir-base", envvar="CDS_FHIR_BASE", metavar="URL", help="FHIR base that may be asked for what prefetch left out, where a request names exactly it; repeat.")]
+LocalFhirOption = Annotated[bool, typer.Option("--allow-local-fhir", envvar="CDS_ALLOW_LOCAL_FHIR", help="Development: also accept loopback and private FHIR bases, without encryption.")]
+DeadlineOption = Annotated[int, typer.Option("--deadline", envvar="CDS_DEADLINE", min=50, max=60_000, help="Milliseconds from the arrival of a request for fetching what prefetch left out.")]
+
+
+def fhir_bases(urls: list[str] | None, local: bool) -> tuple[str, ...]:
+    """The registered FHIR bases; stops where one cannot be used."""
+    try:
+        return registered(urls or (), local)
+    except BaseRefused as refused:
+        stop(f"--fhir-base: {refused}")
 
 
 def folders(rules: list[Path] | None) -> tuple[Path, ...]:

@@ -18,8 +18,8 @@ from cds.engine.decide import NOT_APPLICABLE, UNDECIDED
 from cds.engine.evaluate import Evaluation, evaluate
 from cds.engine.plan import Plan, plan
 from cds.facts import orders
-from cds.facts.gather import gather
-from cds.facts.medications import Asked
+from cds.facts.gather import TREATED_WITHIN, gather
+from cds.facts.medications import Asked, medications
 from cds.facts.model import Order, PatientFacts, Wanted
 from cds.fhir.bundles import Chart, chart
 from cds.hooks import order_select
@@ -100,8 +100,9 @@ def prepare_at(folders: Sequence[Path], now: datetime, zone: tzinfo | None, site
     return ready if there == day else prepare(folders, there, use_engine, drafts, site)
 
 
-def decide(request: HookRequest, ready: Ready, now: datetime, zone: tzinfo | None, new_identifier: Callable[[], str]) -> Decision:
-    """Evaluate one request at one instant; without a zone, in that of the site."""
+def decide(request: HookRequest, ready: Ready, now: datetime, zone: tzinfo | None, new_identifier: Callable[[], str],
+           found: Chart | None = None) -> Decision:
+    """Evaluate one request at one instant; without a zone, in that of the site.  `found` is its chart where more than prefetch is known."""
     book, asked = ready.rulebook, Asked(now, zone or ready.zone)
     told = Told(book, (), (), new_identifier)
     drafts = orders.Drafts()
@@ -112,18 +113,27 @@ def decide(request: HookRequest, ready: Ready, now: datetime, zone: tzinfo | Non
         drafts = _drafts(request, Chart(), chosen, ready, asked)
         refers = orders.needs_chart(request.draft_orders, drafts)
         if drafts.ketamine or refers:
-            found = chart(request.prefetch, request.patient_id)
+            found = found or chart(request.prefetch, request.patient_id)
             if refers:
                 drafts = _drafts(request, found, chosen, ready, asked)
         if not drafts.ketamine:
             return _without_ketamine(request, drafts, ready, told)
     else:
-        found = chart(request.prefetch, request.patient_id)
+        found = found or chart(request.prefetch, request.patient_id)
     facts = gather(request, drafts, found, book.recogniser, asked, book.book.scope, book.drugs,
                    ready.wanted)
     if not facts.orders:
         return _no_treatment(facts, ready, new_identifier)
     return _evaluated(facts, ready, new_identifier)
+
+
+def concerned(request: HookRequest, found: Chart, ready: Ready, now: datetime, zone: tzinfo | None) -> bool:
+    """Whether rules will read a chart: a draft order is about ketamine, or may be; on patient-view the chart shows treatment with it."""
+    asked, book = Asked(now, zone or ready.zone), ready.rulebook
+    if request.hook in ORDER_HOOKS:
+        return bool(_drafts(request, found, order_select.chosen(request), ready, asked).ketamine)
+    records = list(medications(found, book.recogniser, asked, ready.wanted))
+    return bool(orders.treatments(records, asked, book.book.scope, book.drugs, TREATED_WITHIN))
 
 
 def _without_ketamine(request: HookRequest, drafts: orders.Drafts, ready: Ready, told: Told) -> Decision:

@@ -16,6 +16,10 @@ MAX_BODY = 4 * 1024 * 1024
 """Bytes of a request body; a chart of 2,000 resources has about 4 MB."""
 
 
+DEADLINE = 400
+"""Milliseconds from the arrival of a request, for queueing and fetching."""
+
+
 STORE = "sqlite:///cds-store.sqlite3"
 """The store where none is named: a file in the working directory."""
 
@@ -31,6 +35,7 @@ class Settings:
     Without `zone` that of the site file `site` counts, else UTC.
     `stuck_after` is the number of seconds without a turn of the event loop after which a worker ends itself, `check_limit`
     that after which the check of changed rules is ended; `handover` is a folder in which workers leave each other what they checked.
+    `fhir_bases` are the servers that may be asked for what prefetch left out; `deadline` are the milliseconds for that, from the arrival of a request.
     """
 
     host: str = "127.0.0.1"
@@ -48,6 +53,8 @@ class Settings:
     watch: bool = True
     check_limit: float = 60.0
     handover: Path | None = None
+    fhir_bases: tuple[str, ...] = ()
+    deadline: int = DEADLINE
 
 
 def to_environment(settings: Settings) -> dict[str, str]:
@@ -58,7 +65,7 @@ def to_environment(settings: Settings) -> dict[str, str]:
         "CDS_TIME_ZONE": str(settings.zone or ""), "CDS_MAX_BODY": str(settings.max_body), "CDS_ENGINE": "on" if settings.engine else "off",
         "CDS_CORS_ORIGIN": " ".join(settings.cors), "CDS_STUCK_AFTER": str(settings.stuck_after),
         "CDS_STORE": settings.store,
-        "CDS_SITE": str(settings.site or ""),
+        "CDS_SITE": str(settings.site or ""), "CDS_FHIR_BASE": " ".join(settings.fhir_bases), "CDS_DEADLINE": str(settings.deadline),
         "CDS_WATCH": "on" if settings.watch else "off", "CDS_CHECK_LIMIT": str(settings.check_limit), "CDS_HANDOVER": str(settings.handover or ""),
     }
 
@@ -73,7 +80,8 @@ def from_environment(environment: Mapping[str, str]) -> Settings:
         get("CDS_ENGINE", "on") != "off", tuple(get("CDS_CORS_ORIGIN", "*").split()), float(get("CDS_STUCK_AFTER", "30")),
         get("CDS_STORE", STORE), Path(get("CDS_SITE", "")) if get("CDS_SITE") else None,
         get("CDS_WATCH", "on") != "off", float(get("CDS_CHECK_LIMIT", "60")),
-        Path(get("CDS_HANDOVER", "")) if get("CDS_HANDOVER") else None)
+        Path(get("CDS_HANDOVER", "")) if get("CDS_HANDOVER") else None,
+        tuple(get("CDS_FHIR_BASE", "").split()), int(get("CDS_DEADLINE", str(DEADLINE))))
 
 
 def instant(text: str | None) -> datetime | None:

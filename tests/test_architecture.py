@@ -15,13 +15,15 @@ MODULES = sorted((HOME / "cds").rglob("*.py"))
 TESTS = sorted((HOME / "tests").rglob("*.py"))
 # Every module may import from rooms to its left and from its own; rooms in one group never import each other.
 ROOMS = (("quantities", "intervals", "clock", ""), ("rulefile",), ("terms", "sites"), ("rulebook",), ("fhir",), ("hooks",),
-         ("facts",), ("engine",), ("cards",), ("store",), ("examples",), ("settings",), ("pipeline",), ("options",), ("web", "authoring", "selftest"), ("trial",),
+         ("facts",), ("engine",), ("cards",), ("store",), ("examples",), ("settings",), ("pipeline",), ("completion",), ("options",),
+         ("web", "authoring", "selftest"), ("trial",),
          ("cli",), ("__main__",))
 RANK = {room: rank for rank, group in enumerate(ROOMS) for room in group}
 USES_QUANTITIES = {"intervals"}
 SETTINGS_ARE_FOR = {"web", "cli", "authoring", "trial"}
 ONE_PLACE = {"durable_rules_engine": "cds/engine/durable.py"}
-AT_MOST_ONE = ("durable_rules_engine", "durable", "fhir", "requests")
+AT_MOST_ONE = ("durable_rules_engine", "durable", "fhir")
+CALLS_OTHERS = {"cds/fhir/outbound.py", "cds/selftest/client.py"}  # the service, and the command that tests one
 DATABASE = {"sqlalchemy", "alembic", "psycopg", "sqlite3"}
 CLOCK = re.compile(r"(datetime\.(datetime\.)?(now|utcnow|today)|datetime\.date\.today"
                    r"|time\.(time|time_ns|localtime|gmtime|ctime|strftime))")
@@ -116,6 +118,10 @@ def test_a_delicate_package_is_imported_in_one_place_only(package):
     assert len(found) <= 1 and found <= {ONE_PLACE.get(package, *found)}
 
 
+def test_http_goes_out_in_known_places_only():
+    assert {name_of(path) for path in MODULES if "requests" in {one.split(".")[0] for one in imports(path)}} == CALLS_OTHERS
+
+
 def test_only_the_store_knows_a_database():
     found = {room_of(path) for path in MODULES if DATABASE & {one.split(".")[0] for one in imports(path)}}
     assert found == {"store"}
@@ -130,7 +136,7 @@ def test_the_clock_and_chance_are_read_in_one_place_only(banned):
 def test_running_clocks_are_read_only_where_time_is_measured():
     running = re.compile(r"time\.(perf_counter|monotonic|process_time|sleep)")
     found = {name_of(path) for path in MODULES for one in uses(path) if running.match(one)}
-    assert all(one.startswith("cds/web/") or one == "cds/engine/durable.py" for one in found)
+    assert all(one.startswith("cds/web/") or one in ("cds/engine/durable.py", "cds/fhir/outbound.py") for one in found)
 
 
 def test_the_engine_and_the_facts_know_no_fhir_no_hook_and_no_web():

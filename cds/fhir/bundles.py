@@ -55,16 +55,17 @@ def chart(prefetch: Mapping[str, Any], patient_id: str) -> Chart:
         if wanted is None:
             _take_any(found, value, patient_id)
         else:
-            found.received[key] = _take(found, value, wanted, patient_id)
+            found.received[key] = take(found, value, wanted, patient_id)
     return found
 
 
 def _take_any(found: Chart, value: object, patient_id: str) -> None:
     if isinstance(value, dict):
-        _take(found, value, "", patient_id)
+        take(found, value, "", patient_id)
 
 
-def _take(found: Chart, value: object, wanted: str, patient_id: str) -> Received:
+def take(found: Chart, value: object, wanted: str, patient_id: str) -> Received:
+    """Put an answer, a Bundle or a lone resource, into a chart; says whether it is the whole list of the wanted type."""
     if value is None:
         return Received(False, "sent as null")
     if not isinstance(value, dict):

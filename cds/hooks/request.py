@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -32,7 +32,8 @@ class RequestRefused(Exception):
 class HookRequest:
     """What an EHR asked; resources are still raw FHIR JSON.
 
-    `draft_orders` holds the entries of the Bundle, or None where none was sent; `selections` is None where the hook has none.
+    `draft_orders` holds the entries of the Bundle, or None where none was sent; `selections` is None where the hook has none;
+    `authorization` holds a secret.
     """
 
     hook: str
@@ -44,6 +45,7 @@ class HookRequest:
     prefetch: Mapping[str, Any]
     fhir_server: str | None = None
     draft_note: str = ""
+    authorization: Mapping[str, Any] | None = field(default=None, repr=False)
 
 
 def parse(body: bytes) -> dict[str, Any]:
@@ -130,7 +132,7 @@ def request(document: Mapping[str, Any], hook: str | None = None) -> HookRequest
         raise RequestRefused("$.fhirAuthorization", f"it is a JSON {kind(authorization)}; send an object")
     _same_patient(authorization, patient)
     return HookRequest(name, instance, patient, _optional_text(context, "userId"), drafts,
-                       _selections(context) if name == "order-select" else None, prefetch, server, note)
+                       _selections(context) if name == "order-select" else None, prefetch, server, note, authorization)
 
 
 def _draft_orders(context: Mapping[str, Any]) -> tuple[tuple[Mapping[str, Any], ...] | None, str]:

@@ -24,6 +24,7 @@ from cds.settings import Settings, from_environment
 from cds.store.writer import Writer
 from cds.web import discovery, metrics, site
 from cds.web.feedback import FeedbackService
+from cds.web.fetching import Fetching
 from cds.web.openapi import document
 from cds.web.ready import prepared, today, watched
 from cds.web.reload import reloading
@@ -91,7 +92,8 @@ def _handed_over(settings: Settings) -> Edition | None:
 def build(edition: Edition, settings: Settings) -> Front:
     """The application for a prepared rulebook."""
     writer = Writer(settings.store, metrics.CARDS_DROPPED.inc)
-    serving = Serving(edition, settings, Reload("current" if settings.watch else "off", clock.now()), writer.hand_over)
+    serving = Serving(edition, settings, Reload("current" if settings.watch else "off", clock.now()), writer.hand_over,
+                      fetching=Fetching(settings) if settings.fhir_bases else None)
     services = {f"/cds-services/{discovery.service_id(hook)}": Service(hook, serving) for hook in HOOKS}
     routes = [
         Route("/cds-services", _discovery(serving)), Route("/openapi.json", _fixed(orjson.dumps(document()))),
@@ -117,6 +119,8 @@ async def _living(serving: Serving, writer: Writer) -> AsyncIterator[None]:
             yield
     finally:
         writer.stop()
+        if serving.fetching is not None:
+            serving.fetching.close()
 
 
 def _response(answered: Reply) -> Response:
@@ -143,6 +147,8 @@ def _readyz(serving: Serving, writer: Writer) -> Callable[[Request], Awaitable[R
         named = site.told(book, serving.edition.day)
         if named:
             told["site"] = named
+        if serving.fetching is not None:
+            told["fhir"] = serving.fetching.told()
         if serving.ready.engine_note:
             told["engine_note"] = serving.ready.engine_note
         return _response(reply(told))

@@ -22,6 +22,9 @@ ENGINE = Counter("cds_engine_events_total", "Faults of the inference engine and 
 FEEDBACK = Counter("cds_feedback_total", "Feedback stored, once for each rule on the card.", ["rule", "answer", "outcome"])
 CARDS_DROPPED = Counter("cds_card_records_dropped_total", "Returned cards that could not be remembered for feedback.")
 RELOADS = Counter("cds_reloads_total", "Changes of the rule files, loaded or refused, by every worker.", ["kind"])
+FETCHED = Counter("cds_fhir_lists_total", "Lists asked for at an EHR's FHIR server, by whether they came completely.", ["list", "outcome"])
+FETCH_SECONDS = Histogram("cds_fhir_fetch_seconds", "Time spent on what prefetch left out, once for each request.", buckets=_SECONDS)
+UNREGISTERED = Counter("cds_fhir_unregistered_total", "Requests that named a FHIR server which is not registered; nothing was fetched for them.")
 REFUSED = Gauge("cds_reload_refused", "1 while the rule files on disk are refused and older rules stay in force.", multiprocess_mode="mostrecent")
 
 

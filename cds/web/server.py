@@ -112,6 +112,8 @@ def _announce(settings: Settings, ready: Ready, store: str) -> None:
         console.print(escape(str(warning)), style="yellow")
     if settings.as_of:
         console.print(f"Judging as of {settings.as_of.isoformat()}, not by the clock.")
+    for base in settings.fhir_bases:
+        console.print(f"What prefetch leaves out is fetched from {base}, within {settings.deadline * 8 // 10} ms.", markup=False)
     console.print("Unauthenticated calls are accepted because this is a loopback address.")
     console.print(f"Discovery: [bold]{base}[/]")
     console.print("Try it (ketamine and theophylline ordered together):")

@@ -13,11 +13,13 @@ from typing import Any
 import orjson
 
 from cds import clock, pipeline
-from cds.hooks.request import RequestRefused, parse, request
+from cds.fhir.queries import searches
+from cds.hooks.request import HOOKS, RequestRefused, parse, request
 from cds.pipeline import Decision, Ready
 from cds.settings import Settings
 from cds.store.records import ShownCard, shown
 from cds.web import discovery, limits, metrics
+from cds.web.fetching import Fetching
 from cds.web.replies import Reply, outcome, refusal, reply
 
 LOG = logging.getLogger("cds")
@@ -32,6 +34,7 @@ class Edition:
     def __init__(self, ready: Ready, key: str, day: date) -> None:
         self.ready, self.key, self.day, self.users = ready, key, day, 0
         self.discovery = orjson.dumps(discovery.services(ready.rulebook))
+        self.searches = {hook: searches(hook, ready.rulebook) for hook in HOOKS}
 
 
 @dataclass(slots=True)
@@ -63,6 +66,7 @@ class Serving:
     bodies: limits.Bodies = field(default_factory=lambda: limits.Bodies(limits.MOST_AT_ONCE))
     disagreed: bool = False
     retired: list[Edition] = field(default_factory=list)
+    fetching: Fetching | None = None
 
     @property
     def ready(self) -> Ready:
@@ -110,10 +114,11 @@ class Service:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """ASGI: one request, one response, whatever happens."""
         serving = self._serving
+        arrived = time.monotonic()
         try:
             content = await serving.bodies.read(scope["headers"], receive, serving.settings.max_body)
             started = time.perf_counter()
-            answered = self._answer(content)
+            answered = await self._answer(content, arrived)
             self._seconds.observe(time.perf_counter() - started)
         except RequestRefused as refused:
             answered = refusal(refused)
@@ -126,11 +131,14 @@ class Service:
         await send({"type": "http.response.start", "status": answered.status, "headers": answered.raw_headers()})
         await send({"type": "http.response.body", "body": answered.body})
 
-    def _answer(self, content: bytes) -> Reply:
-        settings = self._serving.settings
+    async def _answer(self, content: bytes, arrived: float) -> Reply:
+        settings, fetching = self._serving.settings, self._serving.fetching
         asked = request(parse(content), self.hook)
+        now, found = settings.as_of or clock.now(), None
         with self._serving.in_use() as ready:
-            decision = pipeline.decide(asked, ready, settings.as_of or clock.now(), settings.zone, clock.new_identifier)
+            if fetching is not None and asked.fhir_server:
+                found = await fetching.chart(asked, ready, now, self._serving.edition.searches[self.hook], arrived)
+            decision = pipeline.decide(asked, ready, now, settings.zone, clock.new_identifier, found)
         self._note_events(decision)
         if not decision.evaluable:
             raise RequestRefused("$.prefetch", "ketamine is ordered and no list of the chart could be read; send the prefetch that "
