@@ -58,11 +58,11 @@ def birth_date(text: object, zone: tzinfo) -> Moment | None:
 def _event(text: str, zone: tzinfo) -> Moment | None:
     """Charts repeat dates, within one patient and over a day's patients."""
     found = _moment(text, zone)
-    return None if found is not None and found.day() in _NO_DAY else found
+    return found if found is None or text[:2] == "20" or found.day() not in _NO_DAY else None
 
 
 def _moment(text: str, zone: tzinfo) -> Moment | None:
-    match = _FORM.fullmatch(_BLANKS.sub(r"\1", text.strip()))
+    match = _FORM.fullmatch(text.strip()) or _FORM.fullmatch(_BLANKS.sub(r"\1", text.strip()))
     if match is None or not _OLDEST <= int(match[1]) <= _NEWEST:
         return None
     try:

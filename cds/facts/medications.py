@@ -49,7 +49,10 @@ Record = tuple[Mapping[str, Any], Recognised, "Medication | None"]
 
 def identify(resource: Mapping[str, Any], chart: Chart, recogniser: Recogniser) -> Recognised:
     """What drug a resource is about: own codes, R5 shape, contained, Bundle or prefetched Medication, reference display."""
-    concept, ref = read.medication(resource)
+    concept = resource.get("medicationCodeableConcept")
+    ref = resource.get("medicationReference")
+    if concept is None and ref is None:
+        concept, ref = read.medication(resource)
     if concept is not None:
         found = read.concept(concept)
         if found != read.NO_CONCEPT:
