@@ -19,7 +19,7 @@ from cds.facts.weights import INDEX, body_mass_index, of_earlier_orders
 from cds.fhir import read
 from cds.fhir.bundles import NOT_SENT, Chart, Received
 from cds.hooks.request import HookRequest
-from cds.intervals import moment
+from cds.intervals import birth_date, is_future, moment
 from cds.terms.recognise import Recogniser
 
 TREATED_WITHIN = timedelta(days=365)
@@ -39,7 +39,7 @@ def gather(request: HookRequest, drafts: orders.Drafts, found: Chart, recogniser
         elif not known.named and counts_at_all(resource):
             unclassified.append(read.name(resource))
     problems: list[Condition] = []
-    for one in conditions(found, recogniser, asked.zone, wanted):
+    for one in conditions(found, recogniser, asked, wanted):
         problems.append(one) if isinstance(one, Condition) else unreadable.append(_unread("problem", "conditions", one))
     sensitive: list[Allergy] = []
     for one in allergies(found, recogniser):
@@ -62,7 +62,7 @@ def gather(request: HookRequest, drafts: orders.Drafts, found: Chart, recogniser
         ketamine = orders.treatments(records, asked, scope, members, TREATED_WITHIN)
     return PatientFacts(
         request.hook, asked.now, asked.zone, tuple(ketamine), by_term(drugs), by_term(problems), by_term(measured), by_term(sensitive),
-        moment(patient.get("birthDate"), asked.zone), _sex(patient), lists, tuple(unreadable), tuple(unclassified),
+        birth_date(patient.get("birthDate"), asked.zone), _sex(patient), lists, tuple(unreadable), tuple(unclassified),
         by_term(implausible), by_term(done), by_term(adverse_events(found, recogniser)))
 
 
@@ -70,7 +70,9 @@ def _measured(found: Chart, recogniser: Recogniser, asked: Asked, records: Itera
               unreadable: list[Unreadable]) -> tuple[list[Measurement], list[Measurement]]:
     """Usable measurements, with what can be worked out from them, and implausible ones; what could not be read is noted."""
     measured, implausible, unread = measurements(found, recogniser, asked.zone)
-    unreadable += [Unreadable(f"{said} could not be read", "observations") for said in unread]
+    unreadable += [Unreadable(said, "observations") for said in unread]
+    unreadable += [Unreadable(f"{one.text} lies in the future and could not be used", "observations") for one in measured
+                   if one.taken.latest > asked.now and is_future(one.taken, asked.now)]
     unreadable += [Unreadable(f"{said} could not be used", "observations") for said in dict.fromkeys(one.text for one in implausible)]
     index = body_mass_index(measured, (INDEX,))
     return [*measured, *([index] if index else []), *of_earlier_orders(records, asked.zone, scope)], implausible

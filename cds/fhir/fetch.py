@@ -168,7 +168,7 @@ def unnamed(found: Chart, resources: Iterable[Mapping[str, Any]]) -> tuple[str, 
     """`Medication/id` of the drugs that some resources refer to without a name, and that are not in the chart."""
     refs: dict[str, None] = {}
     for resource in resources:
-        named = resource.get("medicationReference")
+        _, named = read.medication(resource)
         ref, identity = read.reference(named), read.tail(read.reference(named))
         if type(named) is not dict or not ref or ref.startswith(("#", "urn:")) or read.text(named.get("display")):
             continue
