@@ -56,7 +56,8 @@ def identify(resource: Mapping[str, Any], chart: Chart, recogniser: Recogniser) 
         return recogniser.medication((), display)
     codings, said = read.concept(target.get("code"))
     more, names = _of_ingredients(target, chart)
-    return recogniser.medication(codings + more, " / ".join(filter(None, (said or display, names))))
+    beside = () if said or not display else (("", "", display),)  # what a reference is called is often no name of the drug, so it comes last
+    return recogniser.medication(codings + more + beside, " / ".join(filter(None, (said, names))))
 
 
 def _either(resource: Mapping[str, Any]) -> tuple[object, object]:
