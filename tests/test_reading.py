@@ -83,6 +83,10 @@ def test_a_drug_is_called_by_its_own_name_before_the_name_of_the_reference_to_it
     assert [one.name for one in facts(any_key=bundle(named, nameless)).medications["xanthines"]] == ["Theophylline 200 mg"]
 
 
+def test_only_a_reference_to_a_medication_names_one_by_its_id():
+    assert state(drug(**{CODED: ..., BY_REF: {"reference": "Organization/med1"}}), MEDICATION) == "unclassified"
+
+
 def test_a_medication_of_a_bundle_is_found_by_its_full_url():
     entry = drug(medicationCodeableConcept=..., medicationReference={"reference": "urn:uuid:1"})
     entries = [{"fullUrl": "urn:uuid:1", "resource": MEDICATION}, {"resource": entry}]

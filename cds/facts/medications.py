@@ -86,7 +86,8 @@ def medication_resource(resource: Mapping[str, Any], ref: object, chart: Chart) 
         return None
     if target.startswith("#"):
         return next((one for one in read.listed(resource.get("contained")) if one.get("id") == target[1:]), None)
-    return chart.by_reference.get(target) or chart.by_reference.get(f"Medication/{read.tail(target)}")
+    kind = target.split("/_history/", 1)[0].rpartition("/")[0].rpartition("/")[2]
+    return chart.by_reference.get(target) or (chart.by_reference.get(f"Medication/{read.tail(target)}") if kind in ("", "Medication") else None)
 
 
 def medications(chart: Chart, recogniser: Recogniser, asked: Asked, wanted: Wanted) -> Iterator[Record]:
