@@ -103,8 +103,10 @@ def _of_list(clauses: Sequence[Clause]) -> dict[str, dict[str, tuple[int, ...]]]
 
 def _wanted(clauses: Sequence[Clause]) -> Wanted:
     heads = [head for clause in clauses if VERBS[clause.verb].reads for head in (clause.head, *(clause.word(word) or () for word in READS_TOO))]
+    heads += [clause.word("about") or () for clause in clauses]
     dosed = frozenset(clause.head for clause in clauses if clause.word("daily_dose") is not None and isinstance(clause.head, str))
-    return Wanted(frozenset(name for head in heads for name in (head if isinstance(head, tuple) else (head,)) if isinstance(name, str)), dosed)
+    return Wanted(frozenset(name for head in heads for name in (head if isinstance(head, tuple) else (head,)) if isinstance(name, str)), dosed,
+                  frozenset(str(clause.head) for clause in clauses if VERBS[clause.verb].of_list and not clause.word("about")))
 
 
 def _support(found: Formula) -> frozenset[int] | None:

@@ -15,6 +15,7 @@ from cds.facts.measurements import measurements
 from cds.facts.medications import Asked, Record, counts_at_all, medications
 from cds.facts.model import AdverseEvent, Allergy, Condition, ListState, Measurement, Medication, PatientFacts, Procedure, Unreadable, Wanted
 from cds.facts.procedures import procedures
+from cds.facts.recorded import recorded
 from cds.facts.weights import INDEX, body_mass_index, of_earlier_orders
 from cds.fhir import read
 from cds.fhir.bundles import NOT_SENT, Chart, Received
@@ -63,7 +64,12 @@ def gather(request: HookRequest, drafts: orders.Drafts, found: Chart, recogniser
     return PatientFacts(
         request.hook, asked.now, asked.zone, tuple(ketamine), by_term(drugs), by_term(problems), by_term(measured), by_term(sensitive),
         moment(patient.get("birthDate"), asked.zone), _sex(patient), lists, tuple(unreadable), tuple(unclassified),
-        by_term(implausible), by_term(done), by_term(adverse_events(found, recogniser)))
+        by_term(implausible), by_term(done), by_term(adverse_events(found, recogniser)), recorded(found, wanted.lists, asked, _of(records, scope)))
+
+
+def _of(records: Iterable[Record], term: str) -> frozenset[int]:
+    """Which resources of a chart are of a drug of some term."""
+    return frozenset(id(resource) for resource, known, _ in records if term in known.terms)
 
 
 def _measured(found: Chart, recogniser: Recogniser, asked: Asked, records: Iterable[Record], scope: str,

@@ -30,7 +30,7 @@ Searches = Mapping[str, tuple[str, ...]]
 def prefetch(hook: str, rules: list[Rule], book: Rulebook) -> dict[str, str]:
     """Prefetch key -> template, for every list the rules of a hook read."""
     found = [ask for rule in rules for ask in _asks(rule)]
-    lists = {VERBS[ask.clause.verb].reads for ask in found} | {READS_TOO.get(word, "") for ask in found for word, _ in ask.clause.words}
+    lists = {str(ask.clause.head) if VERBS[ask.clause.verb].of_list else VERBS[ask.clause.verb].reads for ask in found} | {READS_TOO.get(word, "") for ask in found for word, _ in ask.clause.words}
     measured = {ask.clause.head for ask in found if VERBS[ask.clause.verb].head == "measurement"}
     measured |= {name for ask in found for name in ask.clause.word("not_refuted_by") or ()}
     if any(isinstance(ask.clause.head, Comparison) and ask.clause.head.amount.dimension in ("dose", "dose rate") for ask in found):
