@@ -29,7 +29,10 @@ class Finding:
 
 
 def findings(evaluations: Iterable[Evaluation], hook: str, silent: bool = False) -> list[Finding]:
-    """Everything that is told, most severe first, then by rule id; or what silent rules would tell, which replaces nothing."""
+    """Everything that is told, most severe first, then the state of the chart after the patient's, then by rule id.
+
+    Or what silent rules would tell, which replaces nothing.
+    """
     joined: dict[tuple, list[Order]] = {}
     told: dict[tuple, Finding] = {}
     for order, verdicts in _by_order(evaluations):
@@ -41,7 +44,7 @@ def findings(evaluations: Iterable[Evaluation], hook: str, silent: bool = False)
             told.setdefault(key, finding)
             joined.setdefault(key, []).append(order)
     found = [Finding(one.verdict, one.message, one.show, tuple(joined[key])) for key, one in told.items()]
-    return sorted(_without_replaced(found), key=lambda one: (-SEVERITY[one.show], one.verdict.rule.id))
+    return sorted(_without_replaced(found), key=lambda one: (-SEVERITY[one.show], one.verdict.rule.kind == "data-quality", one.verdict.rule.id))
 
 
 def _by_order(evaluations: Iterable[Evaluation]) -> Iterator[tuple[Order, Iterable[Verdict]]]:
