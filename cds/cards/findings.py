@@ -100,10 +100,10 @@ def _replaces(one: Finding, other: Finding) -> bool:
 
 
 def missing_lines(found: Iterable[Finding]) -> dict[Missing, list[str]]:
-    """What was missing, each thing once, with the rules it kept from an answer."""
+    """What was missing, each thing once, with the rules it kept from an answer; a rule that only doubts kept open is named itself."""
     lines: dict[Missing, list[str]] = {}
     for one in found:
-        for missing in one.verdict.missing:
+        for missing in one.verdict.missing or (Missing(one.verdict.rule.title, "uncertain records leave it open"),):
             rules = lines.setdefault(missing, [])
             if one.verdict.rule.id not in rules:
                 rules.append(one.verdict.rule.id)

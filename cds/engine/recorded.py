@@ -6,7 +6,7 @@ Entries that cannot be told are entries all the same; a list that was not read c
 from __future__ import annotations
 
 from cds.engine.answers import FLAT_NO, FLAT_YES, Answer, Because, Missing
-from cds.engine.formula import UNKNOWN, YES
+from cds.engine.formula import SOFT, UNKNOWN, YES
 from cds.facts.model import LISTS, PatientFacts, Recorded
 from cds.intervals import Within
 from cds.quantities import Quantity
@@ -34,7 +34,8 @@ def list_updated(clause: Clause, facts: PatientFacts) -> Answer:
     if unread is not None:
         return unread
     if where is Within.PARTLY:
-        return Answer(UNKNOWN, (), (Missing(LISTS[name], f"its newest entry is only known as of {found.newest.text}"),))
+        vague = f"its newest entry is only known as of {found.newest.text}"
+        return Answer(UNKNOWN, (), (Missing(LISTS[name], vague),)) if older is None else Answer(SOFT, record, (), (f"{LISTS[name]}: {vague}",))
     if older is None or not (found.entries or found.denied):
         return FLAT_NO
     return Answer(YES, record or (Because("", f"{found.entries} entries, none says when it was made"),))
