@@ -46,7 +46,7 @@ def _finding(one: Finding, rulebook: Rulebook, several: bool, name_orders: bool)
         lines.append(f"**Order:** {'; '.join(inline(order.text, 80) for order in one.orders)}\n")
     lines.append(f"**Why:**{_why(verdict.because, verdict.rule.why)}")
     if verdict.soft:
-        lines.append(f"\nShown one step milder: {'; '.join(inline(doubt) for doubt in verdict.doubts) or 'the evidence is uncertain'}.")
+        lines.append(f"\n{'Uncertain' if message.show == 'info' else 'Shown one step milder'}: {'; '.join(inline(doubt) for doubt in verdict.doubts) or 'the evidence is uncertain'}.")
     if verdict.disputed:
         lines.append("\n**The two rule evaluators disagree on this rule; judge by the records above.**")
     lines += [f"\nAlso: {inline(summary, 160)}" for summary in verdict.also]
