@@ -171,7 +171,9 @@ def _drops(self: _Handler, content: bytes) -> None:
 
 
 def _paging(self: _Handler, kind: str, identity: str | None, query: dict[str, str], pages: int = 3, foreign: bool = False) -> None:
-    """The first entry on every page; with `foreign` the last page is another patient's."""
+    """Every third entry on a page; with `foreign` the last page is another patient's.  A single resource is one answer."""
+    if identity:
+        return _up(self, kind, identity, query)
     number = int(query.get("page", 1))
     every = self.document(kind, identity, query)["entry"]
     found = searchset(*(entry["resource"] for entry in every[number - 1::pages]), total=len(every) + foreign)

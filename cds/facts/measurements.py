@@ -47,8 +47,9 @@ def measurements(chart: Chart, recogniser: Recogniser, zone: tzinfo) -> tuple[li
             concept = read.concept(holder.get("code"))
             if concept == read.NO_CONCEPT and final:
                 unread.append("a measurement without a code or a name could not be read")
-            elif any(system(spelled) == LOINC and not loinc_check_digit(code.strip()) for spelled, code, _ in concept[0]):
-                unread.append("a measurement with a code that is none could not be read")
+            else:
+                unread += [f"{(concept[1] or display or 'a measurement')[:60]}, whose code {code.strip()[:20]} is none, could not be read"
+                           for spelled, code, display in concept[0] if system(spelled) == LOINC and not loinc_check_digit(code.strip())][:1]
             terms = recogniser.measurement(*concept)
             if terms and terms[0] in recogniser.results:
                 if final:

@@ -63,9 +63,8 @@ def identify(resource: Mapping[str, Any], chart: Chart, recogniser: Recogniser) 
         return recogniser.medication((), display)
     codings, said = read.concept(target.get("code"))
     more, names = _of_ingredients(target, resource, chart)
-    if said and display and said != display:
-        codings += (("", "", display),)
-    return recogniser.medication(codings + more, " / ".join(filter(None, (said or display, names))))
+    beside = (("", "", display),) if display and display != said else ()  # what a reference is called is often no name of the drug, so it comes last
+    return recogniser.medication(codings + more + beside, " / ".join(filter(None, (said, names))))
 
 
 def _of_ingredients(target: Mapping[str, Any], holder: Mapping[str, Any], chart: Chart) -> read.Concept:
@@ -87,7 +86,8 @@ def medication_resource(resource: Mapping[str, Any], ref: object, chart: Chart) 
         return None
     if target.startswith("#"):
         return next((one for one in read.listed(resource.get("contained")) if read.text(one.get("id")).lstrip("#") == target[1:]), None)
-    return chart.by_reference.get(target) or chart.by_reference.get(f"Medication/{read.tail(target)}")
+    kind = target.split("/_history/", 1)[0].rpartition("/")[0].rpartition("/")[2]
+    return chart.by_reference.get(target) or (chart.by_reference.get(f"Medication/{read.tail(target)}") if kind in ("", "Medication") else None)
 
 
 def medications(chart: Chart, recogniser: Recogniser, asked: Asked, wanted: Wanted) -> Iterator[Record]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ CALLS = 64
 """Calls of one process that are under way at the same time; further ones wait, within their deadline."""
 MOST_DRUGS = 20
 _GRACE = 0.05
+_MEDICATION = re.compile(r"Medication/([A-Za-z0-9._-]{1,256})(?:/_history/[A-Za-z0-9._-]{1,64})?")
 _NOT_OFFERED = frozenset({"medicationstatements", "medicationadministrations", "procedures", "adverseevents"})
 """Lists that many EHRs do not have: 404 for one that was not sent says so, and not that it failed."""
 
@@ -164,15 +166,19 @@ def _forget(found: Chart, document: Any, patient_id: str) -> None:
         found.seen[kind] = {identity: one for identity, one in found.seen[kind].items() if identity not in ids}
 
 
-def unnamed(found: Chart, resources: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """`Medication/id` of the drugs that some resources refer to without a name, and that are not in the chart."""
+def unnamed(found: Chart, resources: Iterable[Mapping[str, Any]], base: str) -> tuple[str, ...]:
+    """`Medication/id` of the drugs on a FHIR base that some resources refer to without a name, and that are not in the chart.
+
+    The same id on another server is another drug, so what lies elsewhere stays unnamed.
+    """
     refs: dict[str, None] = {}
     for resource in resources:
         _, named = read.medication(resource)
-        ref, identity = read.reference(named), read.tail(read.reference(named))
-        if type(named) is not dict or not ref or ref.startswith(("#", "urn:")) or read.text(named.get("display")):
+        ref = read.reference(named)
+        here = _MEDICATION.fullmatch(ref.removeprefix(base + "/"))
+        if type(named) is not dict or here is None or read.text(named.get("display")):
             continue
-        name = f"Medication/{identity}"
-        if read.is_id(identity) and set(identity) != {"."} and not {ref, name} & found.by_reference.keys():
+        name = f"Medication/{here[1]}"
+        if set(here[1]) != {"."} and not {ref, name} & found.by_reference.keys():
             refs[name] = None
     return tuple(refs)
