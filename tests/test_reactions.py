@@ -186,8 +186,13 @@ def test_the_drug_an_adverse_event_is_laid_to_is_found_by_reference_name_or_conc
     assert one.text == "adverse event: Syncope, 2025-01-28"
 
 
-def test_adverse_events_that_are_not_offered_are_no_gap():
-    assert not had_adverse_event(clause({"had_adverse_event": "drug"}), facts(adverseevents=ERROR)).value
+@pytest.mark.parametrize("sent, value", [(ERROR, 0), (None, 0), (bundle(), 0), (bundle(link=[{"relation": "next", "url": "x"}]), 1), (bundle(total=3), 1), ({}, 1)])
+def test_adverse_events_that_are_not_offered_are_no_gap_and_those_that_did_not_come_whole_are(sent, value):
+    assert had_adverse_event(clause({"had_adverse_event": "drug"}), facts(adverseevents=sent)).value == value
+    assert not had_adverse_event(clause({"had_adverse_event": "drug"}), facts()).value
+
+
+def test_an_adverse_event_of_another_drug_is_none_of_ours():
     assert not suspected(instance={"reference": "Medication/other"})
 
 

@@ -105,7 +105,9 @@ def _sex(patient: Mapping[str, Any]) -> str | None:
 
 def _lists(found: Chart, asked: Asked) -> dict[str, ListState]:
     received = found.received
-    states = {name: _state(received.get(name.replace("-", ""), NOT_SENT)) for name in ("conditions", "allergies", "procedures", "adverse-events")}
+    states = {name: _state(received.get(name, NOT_SENT)) for name in ("conditions", "allergies", "procedures")}
+    reports = received.get("adverseevents", NOT_SENT)
+    states["adverse-events"] = replace(_state(reports), asked=reports.asked and not reports.denied)
     states["medications"] = _medication_list(received.get("medicationstatements", NOT_SENT), received.get("medicationrequests", NOT_SENT))
     states["observations"] = _observation_list(received.get("observations", NOT_SENT), found, asked)
     given = received.get("medicationadministrations")

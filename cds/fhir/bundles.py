@@ -26,12 +26,16 @@ _ABOUT_PATIENTS = frozenset((*TYPES.values(), "MedicationOrder"))
 
 @dataclass(slots=True)
 class Received:
-    """How one prefetch key was answered: complete, or why not; `truncated` pages may still be used for recent entries."""
+    """How one prefetch key was answered: complete, or why not; `truncated` pages may still be used for recent entries.
+
+    `denied` means that the EHR offers no such list, or not to us, and that nothing went wrong.
+    """
 
     complete: bool
     reason: str = ""
     truncated: bool = False
     asked: bool = True
+    denied: bool = False
 
 
 @dataclass(slots=True)
@@ -71,16 +75,18 @@ def _take_any(found: Chart, value: object, patient_id: str) -> None:
 def take(found: Chart, value: object, wanted: str, patient_id: str) -> Received:
     """Put an answer, a Bundle or a lone resource, into a chart; says whether it is the whole list of the wanted type."""
     if value is None:
-        return Received(False, "sent as null")
+        return Received(False, "sent as null", denied=True)
     if not isinstance(value, dict):
         return Received(False, "sent in a form that is not FHIR")
     kind = value.get("resourceType")
     if kind == "OperationOutcome":
-        return Received(False, f"the EHR answered with an error{_diagnosis(value)}")
+        return Received(False, f"the EHR answered with an error{_diagnosis(value)}", denied=True)
     if kind == "Bundle":
         received = _take_bundle(found, value, wanted, patient_id)
         if found.strangers:
             _leave_out_strangers(found)
+        if wanted == "Patient" and received.complete and not found.resources.get("Patient"):
+            return Received(False, "the answer held no Patient")
         return received
     if not isinstance(kind, str):
         return Received(False, "sent in a form that is not FHIR")
@@ -121,7 +127,7 @@ def _take_bundle(found: Chart, bundle: Mapping[str, Any], wanted: str, patient_i
             others += 1
         add(found, resource, entry.get("fullUrl"), patient_id)
     if failed:
-        return Received(False, f"the EHR answered with an error{failed}".rstrip())
+        return Received(False, f"the EHR answered with an error{failed}".rstrip(), denied=True)
     if found.other_patients > strangers:
         return Received(False, "held records of another patient")
     if odd:

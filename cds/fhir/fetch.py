@@ -22,6 +22,7 @@ _GRACE = 0.05
 _MEDICATION = re.compile(r"Medication/([A-Za-z0-9._-]{1,256})(?:/_history/[A-Za-z0-9._-]{1,64})?")
 _NOT_OFFERED = frozenset({"medicationstatements", "medicationadministrations", "procedures", "adverseevents"})
 """Lists that many EHRs do not have: 404 for one that was not sent says so, and not that it failed."""
+_DENIED = frozenset({400, 401, 403, 404, 405, 410, 422, 501})
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,21 +135,23 @@ def _enter(found: Chart, key: str, listing: Listing, patient_id: str) -> None:
     was = found.received.get(key, NOT_SENT)
     if not listing.pages:
         if not (listing.status == 404 and key in _NOT_OFFERED and not was.asked):
-            found.received[key] = _failed(was, listing.reason)
+            found.received[key] = _failed(was, listing.reason, listing.status in _DENIED)
         return
     document = paging.together(listing.pages)
     _forget(found, document, patient_id)
     received = bundles.take(found, document, TYPES[key], patient_id)
     if listing.reason and (received.complete or received.truncated):
         received = Received(False, listing.reason, truncated=True)
+    elif was.truncated and not (isinstance(document, dict) and document.get("resourceType") == "Bundle"):
+        received = _failed(was, received.reason)
     found.received[key] = received
 
 
-def _failed(was: Received, reason: str) -> Received:
+def _failed(was: Received, reason: str, denied: bool = False) -> Received:
     """A list that could not be fetched; a page that was sent still counts as far as it goes."""
     if was.truncated:
         return Received(False, f"{was.reason}; {reason}", truncated=True)
-    return Received(False, reason)
+    return Received(False, reason, denied=denied)
 
 
 def _forget(found: Chart, document: Any, patient_id: str) -> None:
