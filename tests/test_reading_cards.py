@@ -42,7 +42,7 @@ def said(*orders: dict, **prefetch) -> str:
     ("observations", {**observation(SYS, 190), "effectiveDateTime": "1969-12-31T19:00:00-05:00"}, "systolic blood pressure without a usable date could not be read"),
     ("observations", {**observation(SYS, 190), "effectiveDateTime": "2062-06-30"}, "190 mmHg on 2062-06-30 lies in the future and could not be used"),
     ("observations", {**observation(SYS, 190), "valueQuantity": None, "dataAbsentReason": {"text": "refused"}}, "without a usable value could not be read"),
-    ("observations", {**observation(SYS, 150), "status": "verified"}, "the status “verified” of 1 measurement is not a FHIR status; it counts all the same")])
+    ("observations", {**observation(SYS, 150), "status": "verified"}, "Status of 1 measurement: “verified” is not a FHIR status; it is used all the same")])
 def test_a_record_that_cannot_be_read_is_named_on_a_card(key, resource, words):
     told = said(**{key: bundle(resource)})
     assert words.casefold() in told.casefold(), told

@@ -28,6 +28,8 @@ def procedures(chart: Chart, recogniser: Recogniser, zone: tzinfo, wanted: Wante
         elif not wanted.terms.isdisjoint(known.terms):
             done = _done(resource, zone)
             doubts = () if status in _DONE else (f"status {status[:20] or 'not recorded'}",)
+            if resource.get("modifierExtension"):
+                doubts = (*doubts, "carries a modifier extension this service does not know")
             said = [known.name, f"done {done.day()}" if done else "date not recorded", *doubts]
             yield Procedure(read.name(resource), known.name, ", ".join(said), known.terms, done, doubts)
 
