@@ -6,6 +6,8 @@ import pytest
 from charts import BY_REF, CODED, RXNORM, THEOPHYLLINE, ago, bundle, drug, facts, order, period, state
 
 from cds.facts.model import CURRENT, ENDED, ON_HOLD, POSSIBLE
+from cds.fhir.bundles import Chart
+from cds.fhir.fetch import unnamed
 
 REQUEST, GIVEN = "MedicationRequest", "MedicationAdministration"
 NDC = "http://hl7.org/fhir/sid/ndc"
@@ -56,6 +58,13 @@ def test_in_earlier_releases_taken_says_whether_a_drug_is_taken(more, expected):
 def test_a_drug_with_several_dosages_ends_with_the_last_of_them(entries, expected):
     found = taken(drug(REQUEST, dosageInstruction=entries))
     assert (found.state, found.ended and found.ended.day()) == (expected, ago(9) if expected == ENDED else found.ended and ago(-30))
+
+
+@pytest.mark.parametrize("more, expected", [
+    ({"intent": "plan", "reportedBoolean": True}, CURRENT), ({"intent": "Proposal "}, None), ({"intent": "option"}, None), ({"intent": "???"}, CURRENT),
+    ({"intent": ...}, CURRENT), ({"intent": "reflex-order"}, CURRENT), ({"status": "cancelled", "intent": "proposal"}, None), ({"status": "ended"}, ENDED)])
+def test_a_request_is_a_drug_in_use_unless_it_is_a_proposal_or_an_option(more, expected):
+    assert state(drug(REQUEST, **more)) == expected
 
 
 def test_an_end_that_cannot_be_read_ends_no_drug():
@@ -132,12 +141,32 @@ def test_a_reference_that_is_called_something_else_than_its_medication_counts_as
     assert found.doubts == ("code says theophylline, name says codeine",)
 
 
+def test_a_medication_with_codes_of_many_levels_and_systems_is_one_drug():
+    codings = [{"system": f"urn:oid:2.16.840.1.113883.6.{arc}", "code": "44"} for arc in (253, 68, 162)]
+    codings += [{"system": RXNORM, "code": code} for code in ("10438", "313372", "1", "99999999")]
+    held = {"resourceType": "Medication", "id": "m", "code": {"coding": codings, "text": "theophylline ER 300 mg tablet"}}
+    found = taken(drug(REQUEST, **{CODED: ..., BY_REF: {"reference": "Medication/m", "display": "THEOPHYLLINE ER 300 MG PO TB12"}}), held)
+    assert (found.terms["xanthines"], found.ingredients, found.doubts, found.ref) == ("code", ("theophylline",), (), "MedicationRequest/m1")
+
+
 @pytest.mark.parametrize("length", [1, 64, 65, 130, 184])
 def test_a_record_with_an_id_of_any_length_is_read_referenced_and_named_in_full(length):
     held = {"resourceType": "Medication", "id": LONG[-length:], "code": THEOPHYLLINE}
     for base in ("", "https://ehr.example.org/api/FHIR/R4/"):
         entry = drug(id=LONG[:length], **{CODED: ..., BY_REF: {"reference": f"{base}Medication/{LONG[-length:]}"}})
         assert taken(entry, held).ref == f"MedicationStatement/{LONG[:length]}"
+
+
+def test_a_drug_of_the_fifth_release_known_by_reference_only_is_asked_for():
+    for shape in ({BY_REF: {"reference": "Medication/9"}}, {"medication": {"reference": {"reference": "Medication/9"}}}):
+        assert unnamed(Chart(), [drug(**{CODED: ..., **shape})], "https://ehr.example.org/r4") == ("Medication/9",)
+
+
+def test_a_service_ordered_in_the_shape_of_the_fifth_release_is_told():
+    service = {"resourceType": "ServiceRequest", "id": "draft-1", "status": "draft", "intent": "order"}
+    for said, expected in (("ketamine infusion", ["ServiceRequest/draft-1"]), ("Chest X-ray", [])):
+        found = facts([order(), {**service, "code": {"concept": {"text": said}}}]).orders
+        assert [one.ref for one in found if not one.ref.startswith("Med")] == expected and not any(one.unclear for one in found)
 
 
 def test_an_order_in_the_shape_of_the_fifth_release_keeps_what_its_medication_says():

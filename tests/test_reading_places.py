@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import timezone
 
 import pytest
-from charts import CODED, CONDITION, SYS, ZONE, bundle, drug, facts, measured, observation, order, state
+from charts import CODED, CONDITION, NOW, READY, SYS, ZONE, bundle, drug, facts, measured, observation, order, state
 
+from cds import pipeline
 from cds.facts.model import CURRENT
+from cds.hooks.request import request
 from cds.intervals import moment
 from cds.terms.systems import ABSENT, ICD10, LOINC, RXNORM, SNOMED, UNII, system
 
@@ -31,7 +33,7 @@ def test_a_code_system_is_known_by_address_by_oid_and_by_name(known):
 @pytest.mark.parametrize("spelled, known", [
     ("http://snomed.info/sct/731000124108", SNOMED), ("http://snomed.info/sct/731000124108/version/20260301", SNOMED),
     ("http://hl7.org/fhir/sid/icd-10", ICD10), ("urn:oid:2.16.840.1.113883.6.3", ICD10), ("http://hl7.org/fhir/sid/icd-9-cm", ""),
-    ("2.16.840.1.113883.6.881", ""), ("http://snomed.info/sctx", ""), ("http://loinc.org.example.org", ""), ("", ""), ("urn:oid:", ""),
+    ("https://icd.who.int/browse10/2019/en", ICD10), ("https://icd.who.int/browse11/l-m/en", ""), ("2.16.840.1.113883.6.881", ""), ("http://snomed.info/sctx", ""), ("http://loinc.org.example.org", ""), ("", ""), ("urn:oid:", ""),
     ("http://hl7.org/fhir/sid/ndc", ""), ("http://hl7.org/fhir/sid/icd-10-gm", ""), ("http://fhir.de/CodeSystem/bfarm/icd-10-gm", "")])
 def test_a_code_system_is_not_taken_for_a_neighbour(spelled, known):
     assert system(spelled) == known
@@ -62,6 +64,30 @@ def test_a_record_counts_for_the_patient_it_names_however_the_reference_is_writt
         assert bool(found.medications) is ours
         assert [f"{one.list}: {one.what}" for one in found.unreadable] == ([] if ours else ["records of another patient: 1 left out"])
         assert found.lists["medications"].read is ours
+
+
+@pytest.mark.parametrize("length", [1, 64, 130, 256])
+@pytest.mark.parametrize("before", ["", "Patient/"])
+def test_a_patient_has_an_id_of_any_length_with_or_without_its_type(length, before):
+    identity = ("eSynthetic.Identifier-" * 12)[:length]
+    context = {"patientId": before + identity, "draftOrders": bundle(order(subject={"reference": f"Patient/{identity}"}))}
+    sent = {"medicationstatements": bundle(drug(subject={"reference": f"https://ehr.example.org/R4/Patient/{identity}"}))}
+    asked = request({"hook": "order-sign", "hookInstance": "x", "context": context, "prefetch": sent})
+    found = pipeline.decide(asked, READY, NOW, ZONE, lambda: "id").facts
+    assert found.orders and found.medications["xanthines"] and not found.unreadable
+
+
+def test_an_id_that_cannot_be_one_is_not_repeated_and_its_record_counts():
+    for identity in ("x" * 257, "a b", "<b>", "\u202e"):
+        (found,) = facts(any_key=bundle(drug(id=identity))).medications["xanthines"]
+        assert found.ref == "MedicationStatement/(id unreadable)"
+
+
+def test_a_reason_is_never_another_patients_problem():
+    reason = {"resourceType": "Condition", "id": "c9", "code": {"text": "COPD"}, "subject": {"reference": "Patient/p2"}}
+    sent = order(reasonReference=[{"reference": "Condition/c9"}])
+    assert facts([sent], conditions=bundle(reason)).orders[0].reasons == ()
+    assert facts([sent], conditions=bundle({**reason, "subject": {"reference": "Patient/p1"}})).orders[0].reasons != ()
 
 
 @pytest.mark.parametrize("identity, ours", [("p1", True), (None, True), ("p2", False)])

@@ -94,9 +94,19 @@ def sensitive(**more):
     ({"clinicalStatus": status("active", "resolved")}, ""), ({"verificationStatus": status("refuted ")}, None),
     ({"verificationStatus": "entered-in-error"}, None), ({"verificationStatus": status("unconfirmed")}, ""),
     ({"code": ...}, "1 allergy has no code and no name"), ({"code": ..., "substance": {"text": "ketamine"}}, "1 allergy has no code and no name"),
-    ({"type": "intolerance"}, "intolerance"), ({"type": {"coding": [{"code": "allergy"}]}}, "allergy")])
+    ({"type": "intolerance"}, "intolerance"), ({"type": status("allergy", text="Drug allergy")}, "allergy"), ({"type": {"coding": [{"code": "allergy"}]}}, "allergy")])
 def test_an_allergy_counts_unless_its_status_clearly_says_otherwise(more, expected):
     assert sensitive(**more) == expected
+
+
+@pytest.mark.parametrize("more, expected", [
+    ({}, ()), ({"status": "completed "}, ()), ({"status": "unknown"}, ("status unknown",)), ({"status": "done"}, ("status done",)),
+    ({"status": None}, ("status not recorded",)), ({"modifierExtension": [{"url": "x"}]}, ("carries a modifier extension this service does not know",)), ({"status": "not_done"}, None), ({"notDone": True}, None), ({"notPerformed": True}, None),
+    ({"code": {"text": "Unknown"}}, "1 procedure has no code and no name"), ({"code": None}, "1 procedure has no code and no name")])
+def test_a_procedure_counts_once_it_was_begun(more, expected):
+    found = facts(any_key=bundle({"resourceType": "Procedure", "id": "x1", "status": "completed", "code": {"text": "EVAR"}, **more}))
+    told = [one.doubts for members in found.procedures.values() for one in members]
+    assert (told[0] if told else ", ".join(one.what for one in found.unreadable) or None) == expected
 
 
 def pressure(**more):
@@ -115,10 +125,10 @@ def test_a_void_measurement_is_not_used(sent):
 
 
 def test_a_measurement_with_a_strange_status_is_used_and_that_is_said_once():
-    told = "the status “verified” of 2 measurements is not a FHIR status; they count all the same"
+    told = "status of 2 measurements: “verified” is not a FHIR status; they are used all the same"
     sent = [observation(SYS, value, status="Verified") for value in (190, 180)]
     found = facts(observations=bundle(*sent))
-    assert [one.what for one in found.unreadable] == [told] and len(found.measurements["systolic-blood-pressure"]) == 2
+    assert [f"{one.list}: {one.what}" for one in found.unreadable] == [told] and len(found.measurements["systolic-blood-pressure"]) == 2
 
 
 @pytest.mark.parametrize("when, told", [

@@ -42,14 +42,15 @@ def allergies(chart: Chart, recogniser: Recogniser) -> Iterator[Allergy | Mappin
 
 def _allergy(resource: Mapping[str, Any], name: str, terms: dict[str, str], recogniser: Recogniser) -> Allergy:
     gone = _over(resource)
-    kind = next(iter(read.codes(resource.get("type"))), "")
+    stated = read.codes(resource.get("type"))
+    kind = next((one for one in ("allergy", "intolerance") if one in stated), "")
     criticality = read.text(resource.get("criticality")).lower()
     shown = [found for one in read.listed(resource.get("reaction")) for found in _manifestations(one)]
     said = ", ".join(dict.fromkeys(label for label in (_label(one) for one in shown) if label))
-    parts = [f"{name}, {kind if kind in ('allergy', 'intolerance') else 'allergy'} {gone[0] if gone else 'recorded'}", said,
+    parts = [f"{name}, {kind or 'allergy'} {gone[0] if gone else 'recorded'}", said,
              "criticality high" if criticality == "high" else ""]
     return Allergy(read.name(resource), name, ", ".join(part for part in parts if part), terms,
-                   recorded_as="over" if gone else kind if kind in ("allergy", "intolerance") else "",
+                   recorded_as="over" if gone else kind,
                    reactions=tuple(recogniser.reaction(*one) for one in shown), criticality=criticality)
 
 

@@ -76,7 +76,7 @@ def _measured(found: Chart, recogniser: Recogniser, asked: Asked, records: Itera
               unreadable: list[Unreadable]) -> tuple[list[Measurement], list[Measurement]]:
     """Usable measurements, with what can be worked out from them, and implausible ones; what could not be read is noted."""
     measured, implausible, unread = measurements(found, recogniser, asked.zone)
-    unreadable += [Unreadable(said, "observations") for said in unread]
+    unreadable += unread
     unreadable += [Unreadable(f"{one.text} lies in the future and could not be used", "observations") for one in measured
                    if one.taken.latest > asked.now and is_future(one.taken, asked.now)]
     unreadable += [Unreadable(f"{said} could not be used", "observations") for said in dict.fromkeys(one.text for one in implausible)]

@@ -14,7 +14,7 @@ from fractions import Fraction
 from typing import Any
 
 from cds.facts import results
-from cds.facts.model import Measurement
+from cds.facts.model import Measurement, Unreadable
 from cds.fhir import read
 from cds.fhir.bundles import Chart
 from cds.intervals import Moment, moment
@@ -35,8 +35,8 @@ _SAME_READING = timedelta(minutes=5)
 SYSTOLIC, DIASTOLIC = "systolic-blood-pressure", "diastolic-blood-pressure"
 
 
-def measurements(chart: Chart, recogniser: Recogniser, zone: tzinfo) -> tuple[list[Measurement], list[Measurement], list[str]]:
-    """Usable measurements, implausible ones, and observations of ours that could not be read, or not as FHIR means them (in words)."""
+def measurements(chart: Chart, recogniser: Recogniser, zone: tzinfo) -> tuple[list[Measurement], list[Measurement], list[Unreadable]]:
+    """Usable measurements, implausible ones, and what of our observations could not be read."""
     found: list[Measurement] = []
     unread: list[str] = []
     odd: Counter[str] = Counter()
@@ -61,12 +61,13 @@ def measurements(chart: Chart, recogniser: Recogniser, zone: tzinfo) -> tuple[li
         if len(found) > before and status not in _FINAL:
             odd[status] += 1
     usable, unusable = _plausible(found)
-    return usable, unusable, unread + [_strange(status, count) for status, count in odd.items()]
+    return usable, unusable, [Unreadable(said, "observations") for said in unread] + [_strange(status, count) for status, count in odd.items()]
 
 
-def _strange(status: str, count: int) -> str:
-    measured = "1 measurement is not a FHIR status; it counts" if count == 1 else f"{count} measurements is not a FHIR status; they count"
-    return f"the status “{status[:20]}” of {measured} all the same"
+def _strange(status: str, count: int) -> Unreadable:
+    """A status that FHIR does not know is left out of account, and its measurements are used: they are rarely void."""
+    measured, used = ("1 measurement", "it is") if count == 1 else (f"{count} measurements", "they are")
+    return Unreadable(f"“{status[:20]}” is not a FHIR status; {used} used all the same", f"status of {measured}")
 
 
 def _measurement(resource: Mapping[str, Any], holder: Mapping[str, Any], terms: tuple[str, ...], zone: tzinfo) -> Measurement | str:

@@ -34,7 +34,7 @@ def listed(value: object) -> list[dict[str, Any]]:
 
 
 def concept(value: object) -> Concept:
-    """The codings (system, code, display) and the text of a CodeableConcept, a list of them, a Coding or plain text."""
+    """The codings (system, code, display) and the text of a CodeableConcept (or R5 CodeableReference), a list of them, a Coding or text."""
     if type(value) is dict:
         codings, said = value.get("coding"), value.get("text")
         if type(codings) is list and (said is None or type(said) is str):
@@ -54,6 +54,8 @@ def concept(value: object) -> Concept:
 
 def _odd_concept(value: dict[str, Any]) -> Concept:
     codings = value.get("coding")
+    if codings is None and type(value.get("concept")) is dict:
+        return concept(value["concept"])
     if type(codings) is dict:
         codings = [codings]
     elif type(codings) is not list:

@@ -14,6 +14,8 @@ _KNOWN = {
     LOINC: ("loinc.org", "2.16.840.1.113883.6.1", "loinc"), UNII: ("fdasis.nlm.nih.gov", "2.16.840.1.113883.4.9", "unii"),
     ABSENT: ("terminology.hl7.org/codesystem/data-absent-reason", "hl7.org/fhir/data-absent-reason", "terminology.hl7.org/codesystem/v3-nullflavor",
              "hl7.org/fhir/v3/nullflavor", "2.16.840.1.113883.5.1008", "nullflavor")}
+_BEGINNINGS = (("snomed.info/sct/", SNOMED), ("icd.who.int/browse10/", ICD10))
+"""Addresses that go on with an edition."""
 _SYSTEMS = {spelled: name for name, spellings in _KNOWN.items() for spelled in spellings}
 
 
@@ -23,4 +25,4 @@ def system(spelled: str) -> str:
     plain = "".join(spelled[:200].split()).casefold().partition("|")[0].rstrip("/")
     for prefix in ("http://", "https://", "urn:oid:", "oid:"):
         plain = plain.removeprefix(prefix)
-    return _SYSTEMS.get(plain) or (SNOMED if plain.startswith("snomed.info/sct/") else "")
+    return _SYSTEMS.get(plain) or next((name for start, name in _BEGINNINGS if plain.startswith(start)), "")
