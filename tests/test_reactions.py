@@ -10,7 +10,7 @@ from test_terms import FIND
 from cds.engine.reactions import allergic_to, had_adverse_event, had_procedure
 from cds.facts.model import AdverseEvent, Allergy, ListState, PatientFacts, Procedure
 from cds.rulefile.clauses import Reader, question
-from cds.terms.model import SNOMED, UNII
+from cds.terms.systems import SNOMED, UNII
 
 REACTION_KINDS = {"drug": "medication", "repair": "procedure", "hives": "reaction", "nausea": "reaction"}
 KETAMINE = {"coding": [{"system": RXNORM, "code": "6130"}], "text": "Ketamine"}
@@ -197,7 +197,7 @@ def test_an_adverse_event_of_another_drug_is_none_of_ours():
 
 
 def test_substances_are_no_problems_and_problems_no_substances():
-    snomed, unii = next(iter(SNOMED)), next(iter(UNII))
+    snomed, unii = SNOMED, UNII
     assert not FIND.condition(((snomed, "373464007", ""),), "").terms
     assert not FIND.medication(((snomed, "128609009", ""),), "").terms
     assert FIND.medication(((unii, "50LFG02TXD", ""),), "").terms.keys() >= {"esketamine", "any-ketamine"}

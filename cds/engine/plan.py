@@ -11,8 +11,8 @@ from cds.engine.clauses import is_about_order, is_measuring
 from cds.engine import formula as logic
 from cds.engine.formula import All, Any, Formula, Literal, negate
 from cds.facts.model import Wanted
-from cds.rulefile.language import READS_TOO, VERBS
-from cds.rulefile.rule import Ask, Clause, Exempt, Question, Rule
+from cds.rulefile.language import HOOKS, READS_TOO, VERBS
+from cds.rulefile.rule import Ask, Clause, Exempt, Question, Rule, lists_of
 
 INDEXED = ("medications", "conditions", "allergies")
 """Lists of the facts that are indexed by term."""
@@ -49,6 +49,7 @@ class Plan:
     """Everything an evaluation needs; `conclusions` is what both evaluators must agree on, `wanted` the terms read from charts.
 
     `of_list` holds the clauses over one term of a list, by list and term; `of_patient` all others that do not read the order.
+    `reads` names, for each hook, the lists that its rules read.
     """
 
     clauses: tuple[Clause, ...]
@@ -62,6 +63,7 @@ class Plan:
     always: frozenset[int]
     wanted: Wanted
     woken_by: tuple[tuple[int, ...], ...]
+    reads: dict[str, frozenset[str]] = field(default_factory=dict)
 
     def awake(self, values: Sequence[int]) -> set[int]:
         """The rules of which a conclusion can be more than a no, given which clauses are."""
@@ -76,7 +78,9 @@ def plan(rules: Iterable[Rule]) -> Plan:
     support = [_support(Any(tuple(conclusions[index][1] for index in ready.span))) for ready in planned]
     return replace(asking(number), rules=tuple(planned), conclusions=tuple(conclusions),
                    always=frozenset(i for i, found in enumerate(support) if found is None),
-                   woken_by=tuple(tuple(i for i, found in enumerate(support) if found and clause in found) for clause in range(len(number))))
+                   woken_by=tuple(tuple(i for i, found in enumerate(support) if found and clause in found) for clause in range(len(number))),
+                   reads={hook: frozenset(name for ready in planned if hook in ready.rule.hooks for clause in ready.clauses
+                                          for name in lists_of(tuple(number)[clause])) for hook in HOOKS})
 
 
 def asking(number: dict[Clause, int]) -> Plan:
@@ -103,8 +107,10 @@ def _of_list(clauses: Sequence[Clause]) -> dict[str, dict[str, tuple[int, ...]]]
 
 def _wanted(clauses: Sequence[Clause]) -> Wanted:
     heads = [head for clause in clauses if VERBS[clause.verb].reads for head in (clause.head, *(clause.word(word) or () for word in READS_TOO))]
+    heads += [clause.word("about") or () for clause in clauses]
     dosed = frozenset(clause.head for clause in clauses if clause.word("daily_dose") is not None and isinstance(clause.head, str))
-    return Wanted(frozenset(name for head in heads for name in (head if isinstance(head, tuple) else (head,)) if isinstance(name, str)), dosed)
+    return Wanted(frozenset(name for head in heads for name in (head if isinstance(head, tuple) else (head,)) if isinstance(name, str)), dosed,
+                  frozenset(str(clause.head) for clause in clauses if VERBS[clause.verb].of_list and not clause.word("about")))
 
 
 def _support(found: Formula) -> frozenset[int] | None:

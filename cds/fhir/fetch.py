@@ -176,7 +176,7 @@ def unnamed(found: Chart, resources: Iterable[Mapping[str, Any]], base: str) -> 
     """
     refs: dict[str, None] = {}
     for resource in resources:
-        named = resource.get("medicationReference")
+        _, named = read.medication(resource)
         if type(named) is not dict or read.text(named.get("display")):
             continue
         ref = read.reference(named)
