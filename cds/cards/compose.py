@@ -139,7 +139,7 @@ def finding(one: Finding) -> dict[str, Any]:
         "rule": verdict.rule.id, "version": verdict.rule.version, "answer": verdict.answer, "indicator": one.show,
         "order": drafts[0] if drafts else None, "orders": drafts if len(drafts) > 1 else None,
         "soft": True if verdict.soft else None, "disputed": True if verdict.disputed else None,
-        "because": [_record(record) for record in verdict.because],
+        "because": [_record(record) for record in verdict.because if record.resource],
         "missing": [plain(str(missing), 200) for missing in verdict.missing],
     }
     return {key: member for key, member in told.items() if member}

@@ -71,10 +71,14 @@ def named(rule: Rule, sign_off: bool = True) -> str:
 def _why(records: Sequence[Because], why: str) -> str:
     if not records:
         return f" {inline(why, 600)}"
-    shown = [f"\n- {markdown(record.text, 160)} ({reference(record.resource)}{', matched by name' if record.matched == 'text' else ''})"
-             for record in records[:_MOST_RECORDS]]
+    shown = [f"\n- {markdown(record.text, 160)}{_from(record)}" for record in records[:_MOST_RECORDS]]
     more = len(records) - _MOST_RECORDS
     return "".join(shown) + (f"\n- and {more} more" if more > 0 else "")
+
+
+def _from(record: Because) -> str:
+    """Where a reason stands; one about a list as a whole stands in no record."""
+    return f" ({reference(record.resource)}{', matched by name' if record.matched == 'text' else ''})" if record.resource else ""
 
 
 def _evidence(one: Finding, rulebook: Rulebook) -> str:

@@ -38,7 +38,11 @@ def list_updated(clause: Clause, facts: PatientFacts) -> Answer:
         return Answer(UNKNOWN, (), (Missing(LISTS[name], vague),)) if older is None else Answer(SOFT, record, (), (f"{LISTS[name]}: {vague}",))
     if older is None or not (found.entries or found.denied):
         return FLAT_NO
-    return Answer(YES, record or (Because("", f"{found.entries} entries, none says when it was made"),))
+    return Answer(YES, record or (Because("", _undated(found.entries)),))
+
+
+def _undated(entries: int) -> str:
+    return "1 entry, and it does not say when it was made" if entries == 1 else f"{entries} entries, and none says when it was made"
 
 
 def _whole(clause: Clause, facts: PatientFacts) -> tuple[str, Recorded]:
