@@ -13,7 +13,7 @@ run: $(VENV)/.installed
 
 test: $(VENV)/.tested
 	$(BIN)/cds lint
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: $(VENV)/.installed
 	$(BIN)/cds lint

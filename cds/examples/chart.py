@@ -33,7 +33,8 @@ from cds.rulefile.language import HOOKS, RESULTS, ROUTES, SEXES
 from cds.rulefile.problems import Problem, did_you_mean
 from cds.rulefile.rule import Example
 from cds.rulefile.source import Node
-from cds.terms.model import CONDITION, ICD10, MEASUREMENT, SNOMED, Recognised, Term
+from cds.terms.model import CONDITION, MEASUREMENT, Recognised, Term
+from cds.terms.systems import ICD10, SNOMED
 from cds.terms.recognise import Recogniser
 
 _WORDS: dict[str, tuple[str, ...]] = {
@@ -177,7 +178,7 @@ def _known(line: Node, name: str, draft: _Draft) -> Recognised:
     code = line.get("code")
     if code is None:
         return Recognised({}, lasts=draft.recogniser.lasting(name))
-    known = draft.recogniser.condition(tuple((next(iter(system)), code.text, "") for system in (ICD10, SNOMED)), "")
+    known = draft.recogniser.condition(tuple((system, code.text, "") for system in (ICD10, SNOMED)), "")
     if name not in known.terms:
         raise _Slip(code, "unknown-term", f"`{code.text}` is not a code of `{name}`", "Use a code of that term, or leave `code` out.")
     return known

@@ -20,7 +20,7 @@ from cds.facts.weights import INDEX, body_mass_index, of_earlier_orders
 from cds.fhir import read
 from cds.fhir.bundles import NOT_SENT, SENT_AS_NULL, Chart, Received
 from cds.hooks.request import HookRequest
-from cds.intervals import moment
+from cds.intervals import birth_date, is_future, moment
 from cds.terms.recognise import Recogniser
 
 TREATED_WITHIN = timedelta(days=365)
@@ -44,7 +44,7 @@ def gather(request: HookRequest, drafts: orders.Drafts, found: Chart, recogniser
             drugs.append(one)
         elif not known.named and counts_at_all(resource):
             unclassified.append(read.name(resource))
-    problems = _read(conditions(found, recogniser, asked.zone, wanted), Condition, "conditions", unreadable)
+    problems = _read(conditions(found, recogniser, asked, wanted), Condition, "conditions", unreadable)
     sensitive = _read(allergies(found, recogniser), Allergy, "allergies", unreadable)
     problems += reactions_without_agent(found, recogniser, wanted)
     done = _read(procedures(found, recogniser, asked.zone, wanted), Procedure, "procedures", unreadable)
@@ -63,7 +63,7 @@ def gather(request: HookRequest, drafts: orders.Drafts, found: Chart, recogniser
         ketamine = orders.treatments(records, asked, scope, members, TREATED_WITHIN)
     return PatientFacts(
         request.hook, asked.now, asked.zone, tuple(ketamine), by_term(drugs), by_term(problems), by_term(measured), by_term(sensitive),
-        moment(patient.get("birthDate"), asked.zone), _sex(patient), lists, tuple(unreadable), tuple(unclassified),
+        birth_date(patient.get("birthDate"), asked.zone), _sex(patient), lists, tuple(unreadable), tuple(unclassified),
         by_term(implausible), by_term(done), by_term(events), recorded(found, wanted.lists, asked, _of(records, scope)))
 
 
@@ -76,7 +76,9 @@ def _measured(found: Chart, recogniser: Recogniser, asked: Asked, records: Itera
               unreadable: list[Unreadable]) -> tuple[list[Measurement], list[Measurement]]:
     """Usable measurements, with what can be worked out from them, and implausible ones; what could not be read is noted."""
     measured, implausible, unread = measurements(found, recogniser, asked.zone)
-    unreadable += [Unreadable(f"{said} could not be read", "observations") for said in unread]
+    unreadable += [Unreadable(said, "observations") for said in unread]
+    unreadable += [Unreadable(f"{one.text} lies in the future and could not be used", "observations") for one in measured
+                   if one.taken.latest > asked.now and is_future(one.taken, asked.now)]
     unreadable += [Unreadable(f"{said} could not be used", "observations") for said in dict.fromkeys(one.text for one in implausible)]
     index = body_mass_index(measured, (INDEX,))
     return [*measured, *([index] if index else []), *of_earlier_orders(records, asked.zone, scope)], implausible
@@ -118,7 +120,9 @@ def _sex(patient: Mapping[str, Any]) -> str | None:
 
 def _lists(found: Chart, asked: Asked) -> dict[str, ListState]:
     received = found.received
-    states = {name: _state(received.get(name.replace("-", ""), NOT_SENT)) for name in ("conditions", "allergies", "procedures", "adverse-events")}
+    states = {name: _state(received.get(name, NOT_SENT)) for name in ("conditions", "allergies", "procedures")}
+    reports = received.get("adverseevents", NOT_SENT)
+    states["adverse-events"] = replace(_state(reports), asked=reports.asked and not reports.denied)
     states["medications"] = _medication_list(received.get("medicationstatements", NOT_SENT), received.get("medicationrequests", NOT_SENT))
     states["observations"] = _observation_list(received.get("observations", NOT_SENT), found, asked)
     given = received.get("medicationadministrations")

@@ -14,8 +14,9 @@ from cds.facts.model import Dose, Medication, Order, Unreadable, Wanted
 from cds.fhir import bundles, read
 from cds.fhir.bundles import Chart
 from cds.intervals import Moment, moment
-from cds.terms.model import LOINC, SNOMED, Recognised
+from cds.terms.model import Recognised
 from cds.terms.recognise import Recogniser
+from cds.terms.systems import LOINC, SNOMED, system
 
 _DRUG_ORDERS = frozenset({"MedicationRequest", "MedicationOrder"})
 _SERVICE_ORDERS = frozenset({"ServiceRequest", "ProcedureRequest", "ReferralRequest"})
@@ -124,7 +125,7 @@ def needs_chart(entries: tuple[Mapping[str, Any], ...], found: Drafts) -> bool:
 
 def _has_public_code(resource: Mapping[str, Any]) -> bool:
     """Whether a service is coded in LOINC or SNOMED CT, which have no code for a ketamine infusion."""
-    return any(system in LOINC | SNOMED for system, _, _ in read.concept(resource.get("code"))[0])
+    return any(system(spelled) in (LOINC, SNOMED) for spelled, _, _ in read.concept(resource.get("code"))[0])
 
 
 def _service(resource: Mapping[str, Any], recogniser: Recogniser) -> Recognised:
@@ -140,7 +141,7 @@ def _order(resource: Mapping[str, Any], ref: str, known: Recognised, chart: Char
         said = " ".join((known.name, *(read.text(note.get("text")) for note in read.listed(resource.get("note")))))
         by_text = dosage.text_dose(said) if resource.get("resourceType") in _SERVICE_ORDERS else None
         doses = (by_text,) if by_text else ()
-    target = medication_resource(resource, resource.get("medicationReference"), chart) or {}
+    target = medication_resource(resource, read.medication(resource)[1], chart) or {}
     planned = _planned(resource, entries, asked)
     reasons, reason_known = _reasons(resource, chart, recogniser)
     modifier = resource.get("modifierExtension")

@@ -15,6 +15,8 @@ NO_CONCEPT: Concept = ((), "")
 MOST = 600
 """Characters that are read of any text; names and dosages are far shorter."""
 _ID = re.compile(r"[A-Za-z0-9._-]{1,256}")
+_JOINED = {"enteredinerror": "entered-in-error", "onhold": "on-hold", "inprogress": "in-progress", "nottaken": "not-taken", "notdone": "not-done"}
+"""Codes of FHIR as some EHRs write them, in one word."""
 
 
 def text(value: object) -> str:
@@ -67,16 +69,27 @@ def _coding(one: dict[str, Any]) -> Coding:
 
 
 def codes(value: object) -> set[str]:
-    """The bare codes (and plain text) of a status-like concept, lower case."""
+    """The bare codes and the text of a status-like concept, as FHIR spells codes."""
     if value is None:
         return set()
+    if type(value) is list:
+        return set().union(*map(codes, value))
     codings, said = concept(value)
-    return {code.lower() for _, code, _ in codings if code} or ({said.lower()} if said else set())
+    return {plain for _, code, _ in codings if (plain := _spelled(code))} or ({_spelled(said)} if said else set())
 
 
 def status(resource: Mapping[str, Any]) -> str:
-    """The status of a resource: lower case, blanks inside as hyphens; empty when missing."""
-    return "-".join(text(resource.get("status")).lower().split())
+    """The status of a resource as FHIR spells it: lower case, joined by hyphens; empty when missing or where there are several."""
+    value = resource.get("status")
+    if type(value) is str or type(value) is int:
+        return _spelled(text(value))
+    found = codes(value)
+    return found.pop() if len(found) == 1 else ""
+
+
+def _spelled(code: str) -> str:
+    plain = "-".join(code.lower().replace("_", " ").split())
+    return _JOINED.get(plain, plain)
 
 
 def reference(value: object) -> str:
@@ -84,6 +97,16 @@ def reference(value: object) -> str:
     if type(value) is list:
         value = value[0] if value else None
     return text(value.get("reference")) if type(value) is dict else ""
+
+
+def medication(resource: Mapping[str, Any]) -> tuple[object, object]:
+    """The concept and the Reference that say what a drug is, in the shape of R4 or R5."""
+    either, ref = resource.get("medication"), resource.get("medicationReference")
+    concept = resource.get("medicationCodeableConcept")
+    if concept is not None or ref is not None or type(either) is not dict:
+        return concept, ref
+    ref = either.get("reference")
+    return either.get("concept"), either if type(ref) is str else ref
 
 
 def tail(ref: str) -> str:
