@@ -26,7 +26,7 @@ def list_updated(clause: Clause, facts: PatientFacts) -> Answer:
     name, found = _whole(clause, facts)
     window, older = clause.word("within"), clause.word("longer_ago_than")
     limit = window or older
-    record = (Because(found.ref, found.text),) if found.newest is not None else ()
+    record = (Because(found.ref, found.text),) if found.ref else ()
     where = facts.within(found.newest, limit) if found.newest is not None and isinstance(limit, Quantity) else None
     if found.newest is not None and (limit is None or where is Within.INSIDE):
         return FLAT_NO if older is not None else Answer(YES, record)
@@ -38,11 +38,7 @@ def list_updated(clause: Clause, facts: PatientFacts) -> Answer:
         return Answer(UNKNOWN, (), (Missing(LISTS[name], vague),)) if older is None else Answer(SOFT, record, (), (f"{LISTS[name]}: {vague}",))
     if older is None or not (found.entries or found.denied):
         return FLAT_NO
-    return Answer(YES, record or (Because("", _undated(found.entries)),))
-
-
-def _undated(entries: int) -> str:
-    return "1 entry, and it does not say when it was made" if entries == 1 else f"{entries} entries, and none says when it was made"
+    return Answer(YES, record)
 
 
 def _whole(clause: Clause, facts: PatientFacts) -> tuple[str, Recorded]:

@@ -7,6 +7,7 @@ server and tells nothing of the kind (reference: rulebook corrections, medicatio
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -33,8 +34,9 @@ def recorded(found: Chart, lists: Collection[str], asked: Asked, beside: Collect
 
 
 def _recorded(found: Chart, name: str, asked: Asked, beside: Collection[int]) -> Recorded:
-    counting = refuted = 0
+    refuted = 0
     dated: list[tuple[str, Mapping[str, Any]]] = []
+    entries: list[Mapping[str, Any]] = []
     for kind in _TYPES[name]:
         for resource in found.resources.get(kind, ()):
             if id(resource) in beside or not _is_entry(resource, kind):
@@ -42,13 +44,14 @@ def _recorded(found: Chart, name: str, asked: Asked, beside: Collection[int]) ->
             if read.status(resource) == "entered-in-error" or not read.codes(resource.get("verificationStatus")).isdisjoint(_REFUTED):
                 refuted += 1
                 continue
-            counting += 1
+            entries.append(resource)
             dated += _dates(resource)
     denied = False
     for resource in _as_lists(found, name):
         denied = denied or "nilknown" in read.codes(resource.get("emptyReason"))
         dated += [(text, resource) for text in (resource.get("date"),) if type(text) is str]
-    return _with_newest(Recorded(counting, refuted, denied), dated, asked)
+    whole = Recorded(len(entries), refuted, denied)
+    return _with_newest(whole, dated, asked) or _undated(whole, entries)
 
 
 def _is_entry(resource: Mapping[str, Any], kind: str) -> bool:
@@ -72,14 +75,20 @@ def _as_lists(found: Chart, name: str) -> Iterator[Mapping[str, Any]]:
             yield resource
 
 
-def _with_newest(one: Recorded, dated: list[tuple[str, Mapping[str, Any]]], asked: Asked) -> Recorded:
-    """With the newest date that is not in the future; ISO dates sort as text up to the day, which is all that is needed."""
+def _with_newest(one: Recorded, dated: list[tuple[str, Mapping[str, Any]]], asked: Asked) -> Recorded | None:
+    """With the newest date that is not in the future, None where there is none; ISO dates sort as text up to the day, which is all that is needed."""
     tomorrow = (asked.now + timedelta(days=1)).isoformat()[:10]
     for text, resource in sorted(dated, key=lambda pair: (pair[0], read.name(pair[1])), reverse=True):
         when = moment(text, asked.zone) if text[:10] <= tomorrow else None
         if when is not None and when.earliest <= asked.now:
             return Recorded(one.entries, one.refuted, one.denied, when, read.name(resource), f"{_name(resource)}, recorded {when.day()}")
-    return one
+    return None
+
+
+def _undated(one: Recorded, entries: list[Mapping[str, Any]]) -> Recorded:
+    """With one of the entries, the same whatever their order."""
+    first = min(entries, key=read.name, default=None)
+    return one if first is None else replace(one, ref=read.name(first), text=f"{_name(first)}, does not say when it was recorded")
 
 
 def _name(resource: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ GROUPS = {"all": "all of these:", "any": "any of these:", "none": "none of these
 """How the bullet over a group reads."""
 COUNTS_IN_FULL = "A drug on hold, or known only by its exact name, counts in full"
 _LISTED = {"medications": "medication list", "conditions": "problem list", "allergies": "allergy list"}
+_WHOLE = {**_LISTED, "medications": "medication list (ketamine apart)"}
 _HOOKS = {"patient-view": "a chart is opened", "order-select": "an order is selected", "order-sign": "an order is signed"}
 
 
@@ -155,7 +156,7 @@ def _taking(clause: Clause, says: Says) -> str:
     both = " in both cases" if clause.word("or_stopped_within") is not None else ""
     return (f"the patient takes {_name(clause, says)}" + _within(clause, "or_stopped_within", " or stopped it within the last")
             + _within(clause, "daily_dose", f",{both} with a daily dose of")
-            + (f", and the problem list holds no {_either('without_diagnosis', clause, says)} in any state" if clause.word("without_diagnosis") else ""))
+            + (f", and the problem list holds in no state {_either('without_diagnosis', clause, says)}" if clause.word("without_diagnosis") else ""))
 
 
 def _has_had(clause: Clause, says: Says) -> str:
@@ -212,7 +213,7 @@ def _either(word: str, clause: Clause, says: Says) -> str:
 
 
 def _updated(clause: Clause, says: Says) -> str:
-    name = _LISTED[str(clause.head)]
+    name = _WHOLE[str(clause.head)]
     return (f"the {name} has a dated entry" if len(clause.words) == 0 else
             f"the newest dated entry of the {name} is" + _within(clause, "within", " of the last") + _within(clause, "longer_ago_than", " older than")
             + (", or none is dated" if clause.word("longer_ago_than") else ""))
@@ -245,7 +246,7 @@ _SPOKEN = {
     "age": lambda c, s: f"the patient's age is {c.head}",
     "sex": lambda c, s: f"the patient's sex is {c.head}",
     "at": lambda c, s: f"{_HOOKS[str(c.head)]} ({c.head})",
-    "nothing_recorded": lambda c, s: (f"the {_LISTED[str(c.head)]} is empty, and nothing says that there are none"
+    "nothing_recorded": lambda c, s: (f"the {_WHOLE[str(c.head)]} is empty, and nothing says that there are none"
                                       + (", not even a refuted entry" if c.word("not_even") else "")),
     "list_updated": _updated,
     "records_contradict": lambda c, s: (f"two entries of the {_LISTED[str(c.head)]} from different sources contradict each other"
