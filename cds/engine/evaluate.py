@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cds.engine import clauses, ordered
-from cds.engine.answers import FLAT_NO, Answer, listed
+from cds.engine.answers import Answer
+from cds.engine.asking import Answers, OfPatient
 from cds.engine.crosscheck import Checked, cross_check
 from cds.engine.decide import NOT_APPLICABLE, NOT_MET, Verdict, verdict
 from cds.engine.durable import Inference
@@ -16,13 +16,14 @@ from cds.engine.plan import Plan, RulePlan
 from cds.facts.model import Order, PatientFacts
 from cds.terms.model import Term
 
+
 @dataclass(frozen=True, slots=True)
 class Evaluation:
     """The verdicts for one order (or one dosage of it), the clause answers behind them, and how the two evaluators stood to each other."""
 
     order: Order
     verdicts: tuple[Verdict, ...]
-    answers: tuple[Answer, ...]
+    answers: Sequence[Answer]
     engine: str
     event: str | None
 
@@ -31,38 +32,20 @@ def evaluate(plan: Plan, facts: PatientFacts, inference: Inference | None, terms
     """One evaluation per order and dosage, in the order of the request; none when no order is in scope."""
     if not facts.orders:
         return ()
-    of_patient = _patient_answers(plan, facts, terms)
-    return tuple(_for_order(plan, facts, one, of_patient, inference, terms) for order in facts.orders for one in order.dosages())
+    shared = OfPatient(plan, facts, terms)
+    return tuple(_for_order(shared, one, inference) for order in facts.orders for one in order.dosages())
 
 
-def _patient_answers(plan: Plan, facts: PatientFacts, terms: dict[str, Term]) -> list[Answer]:
-    """Clauses over a list whose term the chart does not hold share one answer; only the others are asked one by one."""
-    answers = [FLAT_NO] * len(plan.clauses)
-    for name, by_term in plan.of_list.items():
-        absent, held = listed(name, (), facts), getattr(facts, name)
-        if absent is not FLAT_NO:
-            for members in by_term.values():
-                for number in members:
-                    answers[number] = absent
-        for term in by_term.keys() & held.keys():
-            for number in by_term[term]:
-                answers[number] = clauses.of_patient(plan.clauses[number], facts, terms)
-    for number in plan.of_patient:
-        answers[number] = clauses.of_patient(plan.clauses[number], facts, terms)
-    return answers
-
-
-def _for_order(plan: Plan, facts: PatientFacts, order: Order, of_patient: list[Answer], inference: Inference | None,
-               terms: dict[str, Term]) -> Evaluation:
-    answers = list(of_patient)
-    memo: ordered.Memo = {}
-    for number in plan.of_order + (plan.measuring if order.ahead else ()):
-        answers[number] = clauses.of_order(plan.clauses[number], order, facts, terms, memo)
-    values = [answer.value for answer in answers]
+def _for_order(shared: OfPatient, order: Order, inference: Inference | None) -> Evaluation:
+    plan, hook, answers = shared.plan, shared.facts.hook, Answers(shared, order)
+    values = answers.that_matter()
     expected, judged = reference(plan, values)
     checked = cross_check(inference, expected, values)
-    verdicts = tuple(_verdict(plan, index, judged.get(index), values, answers, checked, facts.hook) for index in range(len(plan.rules)))
-    return Evaluation(order, verdicts, tuple(answers), checked.state, checked.event)
+    for ready in plan.rules if checked.disagreeing else ():
+        if not checked.disagreeing.isdisjoint(ready.span):
+            answers.ask(ready.clauses, values)
+    verdicts = tuple([_verdict(plan, index, judged.get(index), values, answers, checked, hook) for index in range(len(plan.rules))])
+    return Evaluation(order, verdicts, answers, checked.state, checked.event)
 
 
 def reference(plan: Plan, values: Sequence[int]) -> tuple[list[int], dict[int, Judged]]:
