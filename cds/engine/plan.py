@@ -53,7 +53,8 @@ class Plan:
 
     `of_list` holds the clauses over one term of a list, by list and term; `unasked` is the answer each clause has before it is
     asked; `of_order` are the clauses answered for each order, `of_order_ahead` those for an order signed ahead.  What the
-    clauses `at_hand` and those of lists answer says which rules apply, and which further clauses matter.
+    clauses `at_hand` and those of lists answer says which rules apply, and which further clauses matter.  `quiet` keeps the
+    verdicts of all rules where none has anything to tell, by what says which of them apply.
     """
 
     clauses: tuple[Clause, ...]
@@ -70,6 +71,8 @@ class Plan:
     woken_by: tuple[tuple[int, ...], ...]
     open_to_all: frozenset[int]
     opened_by: tuple[tuple[int, ...], ...]
+    applying: tuple[int, ...]
+    quiet: dict[object, typing.Any] = field(default_factory=dict, compare=False, repr=False)
 
     def awake(self, values: Sequence[int]) -> frozenset[int]:
         """The rules of which a conclusion can be more than a no, given which clauses are."""
@@ -88,9 +91,11 @@ def plan(rules: Iterable[Rule]) -> Plan:
     always, woken_by = _index([_support(Any(tuple(conclusions[index][1] for index in ready.span))) for ready in planned], len(number))
     open_to_all, opened_by = _index([ready.guards for ready in planned], len(number))
     asked = asking(number)
-    at_hand = {i for i, clause in enumerate(asked.clauses) if is_cheap(clause)}.union(*(logic.clauses(ready.applies) for ready in planned))
+    applying = frozenset().union(*(logic.clauses(ready.applies) for ready in planned))
+    at_hand = applying.union(i for i, clause in enumerate(asked.clauses) if is_cheap(clause))
     return replace(asked, rules=tuple(planned), conclusions=tuple(conclusions), always=always, woken_by=woken_by, open_to_all=open_to_all,
-                   opened_by=opened_by, at_hand=tuple(sorted(i for i in at_hand if asked.unasked[i] is None)))
+                   opened_by=opened_by, at_hand=tuple(sorted(i for i in at_hand if asked.unasked[i] is None)),
+                   applying=tuple(sorted(applying)))
 
 
 def _index(groups: Sequence[Iterable[int] | None], clauses: int) -> tuple[frozenset[int], tuple[tuple[int, ...], ...]]:
@@ -111,7 +116,7 @@ def asking(number: dict[Clause, int]) -> Plan:
     nothing: tuple[tuple[int, ...], ...] = ((),) * len(clauses)
     return Plan(clauses, of_list, tuple(FLAT_NO if i in placed else None for i in range(len(clauses))), of_order,
                 of_order.union(i for i, one in enumerate(clauses) if is_measuring(one)), (), (), (), number, frozenset(), _wanted(clauses),
-                nothing, frozenset(), nothing)
+                nothing, frozenset(), nothing, ())
 
 
 def _of_list(clauses: Sequence[Clause]) -> dict[str, dict[str, tuple[int, ...]]]:
