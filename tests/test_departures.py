@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 from charts import CONDITION, SYS, THEOPHYLLINE, bundle, drug, observation, order
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from service import cds
 
 from cds.fhir.r4 import of_request, of_resource
@@ -80,6 +82,19 @@ def test_drafts_and_every_prefetch_value_are_looked_at_under_their_own_paths():
     assert [one.path for one in found] == ["context.draftOrders.entry[0].resource.status", "prefetch.medicationstatements.entry[0].resource.taken",
                                            'prefetch["a key"].resource.a']
     assert [one.path for one in of_request({"context": 7, "prefetch": []})] == []
+
+
+KEYS = st.sampled_from(["resourceType", "entry", "resource", "contained", "status", "extension", "code", "coding", "id", "subject", "valueQuantity", "_id"])
+LEAF = st.none() | st.booleans() | st.integers(-9, 9999) | st.floats() | st.sampled_from(["Bundle", "Patient", "Observation", "Parameters", "", "\ud800"])
+JSON = st.recursive(LEAF, lambda one: st.lists(one, max_size=3) | st.dictionaries(KEYS, one, max_size=4), max_leaves=12)
+
+
+@given(st.dictionaries(st.sampled_from(["context", "prefetch"]), st.dictionaries(st.sampled_from(["draftOrders", "patient", "x"]), JSON, max_size=3)),
+       st.sampled_from(["Bundle", "Parameters", "Observation", "MedicationRequest"]), st.dictionaries(KEYS, JSON, max_size=4))
+@settings(max_examples=300, deadline=None, derandomize=True, database=None)
+def test_whatever_is_sent_the_comparison_never_fails_and_says_it_in_ascii(document, kind, members):
+    for one in (*of_request(document), *of_resource({"resourceType": kind, **members}, "x")):
+        assert one.path and one.says and (one.path + one.value).isascii()
 
 
 def hook(*statements) -> bytes:
