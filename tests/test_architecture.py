@@ -31,7 +31,7 @@ CHANCE = re.compile(r"(random|secrets|uuid|numpy\.random|os\.urandom)(\.|$)")
 VAGUE = {"util", "utils", "helper", "helpers", "manager", "managers", "base", "common", "misc", "lib", "tools", "stuff"}
 IDENTIFIERS = {  # hosts of names that stand in data and are never called
     "cds": {"hl7.org", "terminology.hl7.org", "loinc.org", "snomed.info", "www.nlm.nih.gov", "fdasis.nlm.nih.gov", "json-schema.org",
-            "ketamine-cds.org", "unitsofmeasure.org"},
+            "ketamine-cds.org", "unitsofmeasure.org", "fhir.selftest.invalid"},
     "rules": {"loinc.org"}}
 TEXT = (".py", ".yaml", ".csv", ".json", ".toml", ".md", ".txt", "")
 NOT_OURS = {".git", ".venv", ".hypothesis", ".pytest_cache", "__pycache__", "build", "dist"}

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import shutil
+import ssl
+import subprocess
 import sys
 import time
 import tracemalloc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -118,6 +122,21 @@ def test_no_redirect_is_followed_and_no_token_goes_along(status: int) -> None:
     with serving([]) as other, serving(CHART, every=lambda self, *_: self.say(None, status, Location=f"{other.base}/Condition", Refresh=f"0; {other.base}")) as ehr:
         found = fetched(bare(ehr.base), [ehr.base])
         assert other.asked == [] and lines(found.cards)[PROBLEMS] == f"the EHR answered with a redirect ({status})" and not found.decision.evaluable
+
+
+def test_a_server_whose_certificate_nobody_vouches_for_is_told_nothing(tmp_path: Path) -> None:
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl makes the certificate, and is not installed")
+    made = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1",
+            "-keyout", str(tmp_path / "key"), "-out", str(tmp_path / "certificate")]
+    subprocess.run(made, check=True, capture_output=True)
+    secure = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    secure.load_cert_chain(tmp_path / "certificate", tmp_path / "key")
+    with serving(CHART) as ehr:
+        ehr.socket = secure.wrap_socket(ehr.socket, server_side=True)
+        base = ehr.base.replace("http:", "https:")
+        found = fetched(bare(base), [base])
+        assert lines(found.cards)[PROBLEMS] == "no secure connection to the EHR's server could be made" and ehr.asked == []
 
 
 # ---- answers without end or sense

@@ -60,7 +60,13 @@ def _condition(resource: Mapping[str, Any], known: Recognised, asked: Asked) -> 
     return Condition(read.name(resource), known.name, _text(known, clinical, gone, unsure, onset, recorded), known.terms,
                      active=not gone and not known.history, in_remission="remission" in clinical,
                      onset=None if known.history else onset, recorded=None if known.history else recorded,
-                     acute_terms=acute, history=known.history, doubts=tuple(doubts), true_until=true_until(known, onset, recorded, zone))
+                     acute_terms=acute, history=known.history, doubts=tuple(doubts), true_until=true_until(known, onset, recorded, zone),
+                     codes=_codes(resource, known), source=read.source(resource, ("recorder", "asserter")))
+
+
+def _codes(resource: Mapping[str, Any], known: Recognised) -> frozenset[str]:
+    """The codes of an entry whatever their version; its name where it has none."""
+    return frozenset(code.upper() for _, code, _ in read.concept(resource.get("code"))[0] if code) or frozenset((known.name.casefold(),))
 
 
 def _by_status(clinical: set[str]) -> tuple[bool, list[str]]:

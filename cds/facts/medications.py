@@ -129,7 +129,8 @@ def _medication(resource: Mapping[str, Any], kind: str, known: Recognised, asked
     if known.conflict:
         doubts = (*doubts, known.conflict)
     return Medication(read.name(resource), known.name, _text(entries, known, status, state, started, ended), known.terms,
-                      known.ingredients, known.exact, state, started, ended, last, doubts, _daily_mg(resource, known, wanted))
+                      known.ingredients, known.exact, state, started, ended, last, doubts, _daily_mg(resource, known, wanted),
+                      read.source(resource, ("informationSource", "requester", "recorder")))
 
 
 def _day(when: datetime, asked: Asked) -> date:

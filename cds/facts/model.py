@@ -22,10 +22,11 @@ CURRENT, POSSIBLE, ON_HOLD, ENDED, ORDERED = "current", "possibly current", "on 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The terms that are looked for in a chart, and those of them whose daily dose is asked for."""
+    """The terms that are looked for in a chart, those of them whose daily dose is asked for, and the lists that are asked about as a whole."""
 
     terms: frozenset[str]
     dosed: frozenset[str] = frozenset()
+    lists: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,23 @@ class ListState:
 
 
 @dataclass(frozen=True, slots=True)
+class Recorded:
+    """A list as a whole: how many entries count, how many were refuted or entered in error, and the newest entry that says when it was made.
+
+    `denied` is True where the chart says that there are none.
+    """
+
+    entries: int = 0
+    refuted: int = 0
+    denied: bool = False
+    newest: Moment | None = None
+    ref: str = ""
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Medication:
-    """One drug in a chart or among the other draft orders; `terms` says how each term was matched."""
+    """One drug in a chart or among the other draft orders; `terms` says how each term was matched, `source` who recorded it."""
 
     ref: str
     name: str
@@ -58,11 +74,12 @@ class Medication:
     last_known: Moment | None = None
     doubts: tuple[str, ...] = ()
     daily_mg: Fraction | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One problem or diagnosis that counts; `history` marks a history code, which never has a date.
+    """One problem or diagnosis that counts; `history` marks a history code, which never has a date; `source` is who recorded it.
 
     `true_until` holds the terms that end by themselves, each with its last instant, or None where the record has no date.
     """
@@ -79,6 +96,8 @@ class Condition:
     history: bool = False
     doubts: tuple[str, ...] = ()
     true_until: dict[str, datetime | None] = field(default_factory=dict)
+    codes: frozenset[str] = frozenset()
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +249,7 @@ class PatientFacts:
     unusable: dict[str, tuple[Measurement, ...]] = field(default_factory=dict)
     procedures: dict[str, tuple[Procedure, ...]] = field(default_factory=dict)
     adverse_events: dict[str, tuple[AdverseEvent, ...]] = field(default_factory=dict)
+    recorded: dict[str, Recorded] = field(default_factory=dict)
     memo: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
 
     def within(self, when: Moment, window: Quantity) -> Within:

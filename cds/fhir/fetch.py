@@ -177,9 +177,11 @@ def unnamed(found: Chart, resources: Iterable[Mapping[str, Any]], base: str) -> 
     refs: dict[str, None] = {}
     for resource in resources:
         _, named = read.medication(resource)
+        if type(named) is not dict or read.text(named.get("display")):
+            continue
         ref = read.reference(named)
         here = _MEDICATION.fullmatch(ref.removeprefix(base + "/"))
-        if type(named) is not dict or here is None or read.text(named.get("display")):
+        if here is None:
             continue
         name = f"Medication/{here[1]}"
         if set(here[1]) != {"."} and not {ref, name} & found.by_reference.keys():

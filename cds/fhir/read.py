@@ -6,7 +6,7 @@ Nothing here raises on odd input: what cannot be read comes back empty and is re
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 Coding = tuple[str, str, str]
@@ -122,6 +122,13 @@ def name(resource: Mapping[str, Any]) -> str:
     if type(identity) is not str or not identity:
         return kind
     return f"{kind}/{identity}" if is_id(identity) else f"{kind}/(id unreadable)"
+
+
+def source(resource: Mapping[str, Any], fields: Iterable[str]) -> str:
+    """Who an entry comes from: the first of some references, else the system that `meta.source` names; empty where it does not say."""
+    meta = resource.get("meta")
+    return next((ref for ref in (reference(resource.get(field)) for field in fields) if ref),
+                text(meta.get("source")).partition("#")[0] if type(meta) is dict else "")
 
 
 def is_id(identity: str) -> bool:
