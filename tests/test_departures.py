@@ -12,8 +12,11 @@ from pathlib import Path
 
 import pytest
 from charts import CONDITION, SYS, THEOPHYLLINE, bundle, drug, observation, order
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from service import cds
 
+from cds.authoring.departures import tell
 from cds.fhir.r4 import of_request, of_resource
 
 HOME = Path(__file__).resolve().parent.parent
@@ -82,6 +85,19 @@ def test_drafts_and_every_prefetch_value_are_looked_at_under_their_own_paths():
     assert [one.path for one in of_request({"context": 7, "prefetch": []})] == []
 
 
+KEYS = st.sampled_from(["resourceType", "entry", "resource", "contained", "status", "extension", "code", "coding", "id", "subject", "valueQuantity", "_id"])
+LEAF = st.none() | st.booleans() | st.integers(-9, 9999) | st.floats() | st.sampled_from(["Bundle", "Patient", "Observation", "Parameters", "", "\ud800"])
+JSON = st.recursive(LEAF, lambda one: st.lists(one, max_size=3) | st.dictionaries(KEYS, one, max_size=4), max_leaves=12)
+
+
+@given(st.dictionaries(st.sampled_from(["context", "prefetch"]), st.dictionaries(st.sampled_from(["draftOrders", "patient", "x"]), JSON, max_size=3)),
+       st.sampled_from(["Bundle", "Parameters", "Observation", "MedicationRequest"]), st.dictionaries(KEYS, JSON, max_size=4))
+@settings(max_examples=100, deadline=None, derandomize=True, database=None)
+def test_whatever_is_sent_the_comparison_never_fails_and_says_it_in_ascii(document, kind, members):
+    for one in (*of_request(document), *of_resource({"resourceType": kind, **members}, "x")):
+        assert one.path and one.says and (one.path + one.value).isascii()
+
+
 def hook(*statements) -> bytes:
     return json.dumps({"hook": "order-sign", "hookInstance": "1", "context": {"patientId": "p1", "draftOrders": bundle(order(subject=PATIENT))},
                        "prefetch": {"medicationstatements": bundle(*statements)}}).encode()
@@ -92,15 +108,24 @@ def without_identifiers(printed: bytes) -> bytes:
 
 
 def test_advice_goes_to_standard_error_one_line_for_each_place_and_the_response_is_the_same():
-    for document, lines in ((hook({**DRUG, "taken": "y", "note": "\x1b[2Jx"}), [
-            'prefetch.medicationstatements.entry[0].resource.note: "\\u001b[2Jx": R4 wants a list without nulls here',
-            'prefetch.medicationstatements.entry[0].resource.taken: "y": R4 has no such element here',
-            "FHIR R4: 2 places depart from it (advice only; the response is the same)"]),
-            (hook(DRUG), ["FHIR R4: no departure found in its elements, types, codes and dates"])):
-        plain, advised = (cds("evaluate", "-", "--as-of", "2026-06-30T10:00:00Z", *more, stdin=document) for more in ((), ("--check-fhir",)))
-        assert (plain.returncode, advised.returncode, plain.stderr) == (0, 0, b"")
-        assert without_identifiers(advised.stdout) == without_identifiers(plain.stdout)
-        assert sorted(advised.stderr.decode().splitlines()) == sorted(lines)
+    document = hook({**DRUG, "taken": "y", "note": "\x1b[2Jx"})
+    plain, advised = (cds("evaluate", "-", "--as-of", "2026-06-30T10:00:00Z", *more, stdin=document) for more in ((), ("--check-fhir",)))
+    assert (plain.returncode, advised.returncode, plain.stderr) == (0, 0, b"")
+    assert without_identifiers(advised.stdout) == without_identifiers(plain.stdout)
+    assert sorted(advised.stderr.decode().splitlines()) == [
+        "FHIR R4: 2 places depart from it (advice only; the response is the same)",
+        'prefetch.medicationstatements.entry[0].resource.note: "\\u001b[2Jx": R4 wants a list without nulls here',
+        'prefetch.medicationstatements.entry[0].resource.taken: "y": R4 has no such element here']
+
+
+@pytest.mark.parametrize("statements, lines, last", [
+    ([DRUG], 1, "FHIR R4: no departure found in its elements, types, codes and dates"),
+    ([{**DRUG, "taken": "y"}], 2, "FHIR R4: 1 place departs from it (advice only; the response is the same)"),
+    ([{**DRUG, "taken": "y"}] * 501, 501, "FHIR R4: 501 places depart from it, 500 are listed (advice only; the response is the same)")])
+def test_at_most_500_places_are_listed_and_all_are_counted(capsys, statements, lines, last):
+    tell(json.loads(hook(*statements)))
+    written = capsys.readouterr()
+    assert (written.out, len(written.err.splitlines()), written.err.splitlines()[-1]) == ("", lines, last)
 
 
 def test_on_a_terminal_advice_is_a_table(tmp_path):

@@ -198,8 +198,12 @@ KEYS = st.sampled_from(["coding", "code", "system", "text", "value", "unit", "re
 LEAF = st.none() | st.booleans() | st.integers(-9, 9999) | st.text(max_size=6)
 JSON = st.recursive(LEAF, lambda one: st.lists(one, max_size=2) | st.dictionaries(KEYS, one, max_size=3), max_leaves=6)
 FIELDS = st.sampled_from([CODED, BY_REF, "status", "dosageInstruction", "code", "subject", "id", "valueQuantity",
-                          "component", "clinicalStatus", "verificationStatus", "category", "effectivePeriod"])
-WHOLE = {"drug": drug(), "condition": CONDITION, "observation": observation(SYS, 150), "order": order()}
+                          "component", "clinicalStatus", "verificationStatus", "category", "effectivePeriod", "medication", "contained",
+                          "adherence", "taken", "intent", "patient", "abatementString", "abatementPeriod", "onsetDateTime", "type", "reaction",
+                          "effectiveDateTime", "occurencePeriod", "performedDateTime", "modifierExtension", "reasonReference"])
+WHOLE = {"drug": drug(), "condition": CONDITION, "observation": observation(SYS, 150), "order": order(), "given": drug("MedicationAdministration"),
+         "allergy": {"resourceType": "AllergyIntolerance", "id": "a1", "code": {"text": "ketamine"}},
+         "procedure": {"resourceType": "Procedure", "id": "x1", "code": {"text": "EVAR"}}}
 
 
 @given(st.dictionaries(FIELDS, JSON, max_size=4), st.sampled_from(sorted(WHOLE)))

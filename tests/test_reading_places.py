@@ -101,6 +101,15 @@ def test_a_subject_inside_the_bundle_is_the_patient_that_stands_there(identity, 
     assert sum("left out" in one.what for one in found.unreadable) == (not ours)
 
 
+def test_an_order_for_another_patient_of_the_same_bundle_is_left_out_and_named():
+    for identity, left_out in (("p2", ["draft orders of another patient: 1 left out"]), ("p1", [])):
+        entries = [{"resource": order()}, {"resource": order(id="draft-2", subject={"reference": "urn:uuid:7"})},
+                   {"fullUrl": "urn:uuid:7", "resource": {"resourceType": "Patient", "id": identity}}]
+        context = {"patientId": "p1", "draftOrders": {"resourceType": "Bundle", "entry": entries}}
+        found = pipeline.decide(request({"hook": "order-sign", "hookInstance": "x", "context": context}), READY, NOW, ZONE, lambda: "id").facts
+        assert [f"{one.list}: {one.what}" for one in found.unreadable] == left_out and len(found.orders) == 2 - len(left_out)
+
+
 @pytest.mark.parametrize("subject", [{"reference": "patient/p2"}, [{"reference": "Patient/p2"}], "Patient/p2", {"reference": "p2"}])
 def test_an_order_for_another_patient_is_left_out_and_named(subject):
     found = facts([order(), order(id="draft-2", subject=subject)])

@@ -50,6 +50,8 @@ def drafts(entries: tuple[Mapping[str, Any], ...], chart: Chart, recogniser: Rec
     for resource, full_url in flat:
         if resource["resourceType"] in ("Medication", "Condition"):
             bundles.add(chart, resource, full_url, patient_id)
+    strangers = {url for resource, url in flat if resource["resourceType"] == "Patient" and type(url) is str
+                 and bundles.is_of_another(resource, "Patient", patient_id)}
     for number, (resource, _) in enumerate(flat, 1):
         kind = resource["resourceType"]
         if kind not in _DRUG_ORDERS | _SERVICE_ORDERS:
@@ -57,7 +59,7 @@ def drafts(entries: tuple[Mapping[str, Any], ...], chart: Chart, recogniser: Rec
             if kind not in _OTHER_ORDERS | _BESIDE:
                 found.conflicts.append(Unreadable(f"a {kind[:40]} cannot be read as an order", "draft orders"))
             continue
-        if bundles.is_of_another(resource, kind, patient_id):
+        if bundles.is_of_another(resource, kind, patient_id) or (strangers and bundles.subject(resource) in strangers):
             found.of_another_patient += 1
             continue
         found.readable += 1

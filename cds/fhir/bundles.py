@@ -170,8 +170,8 @@ def add(found: Chart, resource: dict[str, Any], full_url: object, patient_id: st
         if earlier is not None and earlier == resource:
             return
         seen[identity] = resource
-    subject = resource.get("subject")
-    if (type(subject) is not dict or subject.get("reference") != f"Patient/{patient_id}") and is_of_another(resource, kind, patient_id):
+    named = resource.get("subject")
+    if (type(named) is not dict or named.get("reference") != f"Patient/{patient_id}") and is_of_another(resource, kind, patient_id):
         found.other_patients += 1
         if kind == "Patient" and type(full_url) is str:
             found.strangers.add(full_url)
@@ -191,7 +191,7 @@ def is_of_another(resource: Mapping[str, Any], kind: str, patient_id: str) -> bo
     """Whether a resource names a patient, and not this one; an entry of a chart also where it is about no patient at all."""
     if kind == "Patient":
         return resource.get("id") not in (None, patient_id)
-    ref = _subject(resource)
+    ref = subject(resource)
     if not ref or ref[0] == "#" or "?" in ref or ref[:4].lower() == "urn:":
         return False
     path, _, identity = ref.partition("/_history/")[0].rstrip("/").rpartition("/")
@@ -200,18 +200,19 @@ def is_of_another(resource: Mapping[str, Any], kind: str, patient_id: str) -> bo
     return identity != patient_id
 
 
-def _subject(resource: Mapping[str, Any]) -> str:
-    subject = resource.get("subject") or resource.get("patient")
-    return read.text(subject) if type(subject) is str else read.reference(subject)
+def subject(resource: Mapping[str, Any]) -> str:
+    """The reference to whom a resource is about; empty where it names nobody."""
+    named = resource.get("subject") or resource.get("patient")
+    return read.text(named) if type(named) is str else read.reference(named)
 
 
 def _leave_out_strangers(found: Chart) -> None:
     """Entries whose subject is another patient of the same Bundle, named by the address it has there."""
     for kind, listed in found.resources.items():
-        kept = [one for one in listed if _subject(one) not in found.strangers]
+        kept = [one for one in listed if subject(one) not in found.strangers]
         found.other_patients += len(listed) - len(kept)
         found.resources[kind] = kept
-    found.by_reference = {ref: one for ref, one in found.by_reference.items() if _subject(one) not in found.strangers}
+    found.by_reference = {ref: one for ref, one in found.by_reference.items() if subject(one) not in found.strangers}
 
 
 def _failure(outcome: Mapping[str, Any]) -> str:
