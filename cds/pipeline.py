@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timezone, tzinfo
 from pathlib import Path
 from typing import Any
@@ -32,22 +32,27 @@ CHART_LISTS = ("medications", "conditions", "observations")
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A rulebook compiled for serving; `inference` is None where durable-rules is not used, and `engine_note` says why."""
+    """A rulebook compiled for serving; `inference` is None where durable-rules is not used, and `engine_note` says why.
+
+    `wanted` is what is looked for in charts: what clauses ask for, and the drugs the rulebook is about.
+    """
 
     rulebook: Rulebook
     plan: Plan
     inference: durable.Inference | None
     engine_note: str = ""
+    wanted: Wanted = field(init=False)
+    has_silent_rules: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        wanted = self.plan.wanted
+        object.__setattr__(self, "wanted", replace(wanted, terms=wanted.terms | {self.rulebook.book.scope}))
+        object.__setattr__(self, "has_silent_rules", any(rule.silent for rule in self.rulebook.rules))
 
     @property
     def zone(self) -> tzinfo:
         """The time zone of the site, for dates without an offset."""
         return self.rulebook.site and self.rulebook.site.zone or ZoneInfo("UTC")
-
-    @property
-    def wanted(self) -> Wanted:
-        """What is looked for in charts: what clauses ask for, and the drugs the rulebook is about."""
-        return replace(self.plan.wanted, terms=self.plan.wanted.terms | {self.rulebook.book.scope})
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +161,7 @@ def _evaluated(facts: PatientFacts, ready: Ready, new_identifier: Callable[[], s
     evaluable = not blind or any(one.message is not None for one in told)
     shown = {one.verdict.rule.id for one in told}
     return Decision(cards, lambda: _answers(evaluations, ready, shown), evaluable, facts, evaluations, tuple(told),
-                    tuple(findings(evaluations, facts.hook, silent=True)) if any(rule.silent for rule in book.rules) else ())
+                    tuple(findings(evaluations, facts.hook, silent=True)) if ready.has_silent_rules else ())
 
 
 def _drafts(request: HookRequest, found: Chart, chosen: frozenset[str], ready: Ready, asked: Asked) -> orders.Drafts:

@@ -107,7 +107,8 @@ def open_lines(open_ones: Sequence[Finding], gaps: Iterable[Missing], unreadable
 
 def not_checked(lines: Sequence[Line], rulebook: Rulebook) -> str:
     """The text of the "not checked" card."""
-    titles = {rule.id: rule.title for rule in rulebook.rules}
+    named = {name for line in lines for name in line.rules}
+    titles = {rule.id: rule.title for rule in rulebook.rules if rule.id in named}
     said = []
     for line in (one for one in lines if not one.on_the_day):
         rules = f" Not checked: {', '.join(inline(titles[rule]) for rule in line.rules)}." if line.rules else ""

@@ -52,7 +52,7 @@ def _by_order(evaluations: Iterable[Evaluation]) -> Iterator[tuple[Order, Iterab
     for _, group in groupby(evaluations, key=lambda one: one.order.ref):
         dosages = list(group)
         if len(dosages) == 1:
-            yield dosages[0].order, dosages[0].verdicts
+            yield dosages[0].order, dosages[0].can_tell
         else:
             yield dosages[0].order, [_gravest(same_rule) for same_rule in zip(*(one.verdicts for one in dosages))]
 

@@ -12,12 +12,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from itertools import chain
 from queue import Empty, SimpleQueue
 from threading import Lock
 from time import monotonic
 from types import ModuleType
 
+from cds.engine.choice import Choice, Way
 from cds.engine.formula import NO, SOFT, UNKNOWN, YES, Any, Formula, Literal, clauses
 
 try:
@@ -32,7 +32,6 @@ MAX_CONJUNCTIONS, MAX_CLAUSES = 128, 12  # of one conclusion; shards keep each e
 MAX_RULES, MAX_PATTERNS, MAX_SIBLINGS, MAX_SHARING, MAX_STACK = 100, 200, 200, 200, 60
 SHARD_PATTERNS = 16  # far below the limit, because a session pays for every pattern, used or not
 
-Way = frozenset[int]  # clause numbers that together meet a conclusion; a negated clause as its complement ~number
 Pattern = tuple[int, int, int]  # a clause, and the lowest and highest answer that holds
 
 
@@ -164,21 +163,6 @@ def compiled(conclusions: Sequence[tuple[str, Formula]]) -> tuple[list[int], lis
     return constants, [*_rulesets([name for name, _ in conclusions], serving)]
 
 
-_Rule = tuple[int, int, Way, Way]  # its rule set, its plane, the clauses that must reach the plane for it to fire, and all it reads
-
-
-def _woken_by(rulesets: Sequence[_Ruleset]) -> dict[int | None, list[_Rule]]:
-    """Every engine rule under one clause that must hold for it to fire, the one fewest rules need; under None where none must."""
-    shared = Counter(code for ruleset in rulesets for way in ruleset.ways for code in way if code >= 0)
-    found: dict[int | None, list[_Rule]] = {}
-    for number, ruleset in enumerate(rulesets):
-        for way in ruleset.ways:
-            needs = frozenset(code for code in way if code >= 0)
-            reads = frozenset(max(code, ~code) for code in way)
-            found.setdefault(min(needs, key=lambda code: shared[code], default=None), []).append((number, ruleset.plane, needs, reads))
-    return found
-
-
 def _session(engine: ModuleType, handle: int, known: dict[str, list[int]], texts: list[str], until: float) -> set[str]:
     """The engine rules that fire on some facts, in a session of its own; a fault leaves that session undeleted."""
     for text in texts:
@@ -215,7 +199,8 @@ class Inference:
         self.length = 1 + max((clause for _, formula in conclusions for clause in clauses(formula)), default=-1)
         self._engine, self._deadline, self._lock = engine, deadline, Lock()
         self._constants, self._rulesets = compiled(conclusions)
-        self._woken_by = _woken_by(self._rulesets)
+        self._choice = Choice(self._constants, ((number, ruleset.plane, way, tuple(ruleset.serves[str(name)]))
+                                                for number, ruleset in enumerate(self._rulesets) for name, way in enumerate(ruleset.ways)))
         self._pool: SimpleQueue[list[int] | None] = SimpleQueue()  # handles of the rule sets, if built
         self._places = range(handles)
         for _ in self._places:
@@ -266,17 +251,9 @@ class Inference:
     def _values(self, handles: list[int], answers: Sequence[int]) -> list[int]:
         until = monotonic() + self._deadline
         values = self._constants.copy()
-        awake = [clause for clause, answer in enumerate(answers) if answer]
-        reached = {plane: {clause for clause in awake if answers[clause] >= plane} for plane in (UNKNOWN, SOFT, YES)}
-        # Where no answer tells two planes apart, they are the same, and only the firmer one is asked.
-        apart = {UNKNOWN: reached[UNKNOWN] - reached[YES], SOFT: reached[SOFT] - reached[YES]}
-        asked: dict[int, set[int]] = {}  # rule set -> the clauses read by those of its rules that might fire
-        for number, plane, needs, reads in chain.from_iterable(self._woken_by.get(clause, ()) for clause in (None, *awake)):
-            if needs <= reached[plane] and (plane == YES or not apart[plane].isdisjoint(reads)):
-                asked.setdefault(number, set()).update(reads)
-        for number in sorted(asked):
+        for number, clauses in sorted(self._choice.asked(answers).items()):
             ruleset = self._rulesets[number]
-            texts = [text for clause in sorted(asked[number]) if (text := ruleset.facts[clause][answers[clause]])]
+            texts = [text for clause in sorted(clauses) if (text := ruleset.facts[clause][answers[clause]])]
             for name in _session(self._engine, handles[number], ruleset.serves, texts, until):
                 for conclusion in ruleset.serves[name]:
                     values[conclusion] = max(values[conclusion], ruleset.plane)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cds.engine import clauses, ordered
-from cds.engine.answers import FLAT_NO, Answer, listed
+from cds.engine.answers import Answer
+from cds.engine.asking import Answers, OfPatient
 from cds.engine.crosscheck import Checked, cross_check
 from cds.engine.decide import NOT_APPLICABLE, NOT_MET, Verdict, verdict
 from cds.engine.durable import Inference
@@ -16,53 +16,56 @@ from cds.engine.plan import Plan, RulePlan
 from cds.facts.model import Order, PatientFacts
 from cds.terms.model import Term
 
+_MOST_REMEMBERED = 256
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """The verdicts for one order (or one dosage of it), the clause answers behind them, and how the two evaluators stood to each other."""
+    """The verdicts for one order (or one dosage of it), the clause answers behind them, and how the two evaluators stood to each other.
+
+    `telling` leaves out verdicts of which nothing is told; None where all have to be looked at.
+    """
 
     order: Order
     verdicts: tuple[Verdict, ...]
-    answers: tuple[Answer, ...]
+    answers: Sequence[Answer]
     engine: str
     event: str | None
+    telling: tuple[Verdict, ...] | None = None
+
+    @property
+    def can_tell(self) -> tuple[Verdict, ...]:
+        """The verdicts that can be a finding."""
+        return self.verdicts if self.telling is None else self.telling
 
 
 def evaluate(plan: Plan, facts: PatientFacts, inference: Inference | None, terms: dict[str, Term]) -> tuple[Evaluation, ...]:
     """One evaluation per order and dosage, in the order of the request; none when no order is in scope."""
     if not facts.orders:
         return ()
-    of_patient = _patient_answers(plan, facts, terms)
-    return tuple(_for_order(plan, facts, one, of_patient, inference, terms) for order in facts.orders for one in order.dosages())
+    shared = OfPatient(plan, facts, terms)
+    return tuple(_for_order(shared, one, inference) for order in facts.orders for one in order.dosages())
 
 
-def _patient_answers(plan: Plan, facts: PatientFacts, terms: dict[str, Term]) -> list[Answer]:
-    """Clauses over a list whose term the chart does not hold share one answer; only the others are asked one by one."""
-    answers = [FLAT_NO] * len(plan.clauses)
-    for name, by_term in plan.of_list.items():
-        absent, held = listed(name, (), facts), getattr(facts, name)
-        if absent is not FLAT_NO:
-            for members in by_term.values():
-                for number in members:
-                    answers[number] = absent
-        for term in by_term.keys() & held.keys():
-            for number in by_term[term]:
-                answers[number] = clauses.of_patient(plan.clauses[number], facts, terms)
-    for number in plan.of_patient:
-        answers[number] = clauses.of_patient(plan.clauses[number], facts, terms)
-    return answers
-
-
-def _for_order(plan: Plan, facts: PatientFacts, order: Order, of_patient: list[Answer], inference: Inference | None,
-               terms: dict[str, Term]) -> Evaluation:
-    answers = list(of_patient)
-    memo: ordered.Memo = {}
-    for number in plan.of_order + (plan.measuring if order.ahead else ()):
-        answers[number] = clauses.of_order(plan.clauses[number], order, facts, terms, memo)
-    values = [answer.value for answer in answers]
+def _for_order(shared: OfPatient, order: Order, inference: Inference | None) -> Evaluation:
+    plan, hook, answers = shared.plan, shared.facts.hook, Answers(shared, order)
+    values = answers.that_matter()
     expected, judged = reference(plan, values)
     checked = cross_check(inference, expected, values)
-    verdicts = tuple(_verdict(plan, index, judged.get(index), values, answers, checked, facts.hook) for index in range(len(plan.rules)))
-    return Evaluation(order, verdicts, tuple(answers), checked.state, checked.event)
+    quiet = _quiet(plan, hook, values)
+    verdicts = list(quiet.verdicts)
+    for index in judged.keys() | (_disputed(plan, checked, answers, values) if checked.disagreeing else ()):
+        verdicts[index] = _verdict(plan, index, judged.get(index), values, answers, checked, hook)
+    telling = tuple([verdicts[index] for index in sorted(quiet.telling.union(judged))]) if not checked.disagreeing else None
+    return Evaluation(order, tuple(verdicts), answers, checked.state, checked.event, telling)
+
+
+def _disputed(plan: Plan, checked: Checked, answers: Answers, values: list[int]) -> set[int]:
+    """The rules on which the evaluators disagree; each of their clauses has been asked then, so that all records can be named."""
+    found = {index for index, ready in enumerate(plan.rules) if not checked.disagreeing.isdisjoint(ready.span)}
+    for index in found:
+        answers.ask(plan.rules[index].clauses, values)
+    return found
 
 
 def reference(plan: Plan, values: Sequence[int]) -> tuple[list[int], dict[int, Judged]]:
@@ -84,11 +87,31 @@ def _verdict(plan: Plan, index: int, judged: Judged | None, values: Sequence[int
     if not checked.disagreeing.isdisjoint(ready.span):
         disputed = outline(ready, plan.number, values, dict(enumerate(checked.values)), disputed=True)
         return verdict(ready.rule, disputed, plan.clauses, answers)
-    if judged is None:
-        return _nothing(ready, NOT_APPLICABLE if value(ready.applies, values) == NO else NOT_MET)
     if judged.outline.answer in (NOT_APPLICABLE, NOT_MET):
         return _nothing(ready, judged.outline.answer)
     return verdict(ready.rule, judged.outline, plan.clauses, answers)
+
+
+@dataclass(frozen=True, slots=True)
+class _Quiet:
+    """The verdict of each rule where none can be met, and which of them are told all the same."""
+
+    verdicts: tuple[Verdict, ...]
+    telling: frozenset[int]
+
+
+def _quiet(plan: Plan, hook: str, values: Sequence[int]) -> _Quiet:
+    """What there is to say where no rule can be met: it only depends on which rules apply, and few different ones come up."""
+    key = hook, *[values[clause] for clause in plan.applying]
+    found = plan.quiet.get(key)
+    if found is None:
+        answers = [NOT_APPLICABLE if hook not in ready.rule.hooks or value(ready.applies, values) == NO else NOT_MET for ready in plan.rules]
+        found = _Quiet(tuple(map(_nothing, plan.rules, answers)), frozenset(
+            index for index, answer in enumerate(answers) if answer == NOT_MET and plan.rules[index].rule.if_not_met is not None))
+        if len(plan.quiet) >= _MOST_REMEMBERED:
+            plan.quiet.clear()
+        plan.quiet[key] = found
+    return found
 
 
 def _nothing(ready: RulePlan, answer: str) -> Verdict:
