@@ -54,7 +54,6 @@ SERVER: dict[str | int, str | None] = {
     "next to another host": "the EHR sent a page of another host", "lies about the total": f"only {MANY} of 99 entries were sent"}
 ARRIVES = {manner for manner, said in SERVER.items() if said is None} | {
     "drops filters", "leaks on the last page", "endless paging", "circle", "next to another host", "lies about the total"}
-DENIED = (400, 401, 403, 404, 410, "outcome")
 Manner = str | int
 
 
@@ -91,14 +90,14 @@ def as_sent(key: str, sent: str) -> str | None:
 def why(key: str, sent: str, manner: Manner | None) -> tuple[str | None, bool]:
     """Why a list is not whole in the end, None where it is; and whether that is a gap, and not a list that the EHR does not have."""
     before = as_sent(key, sent)
-    gap = sent != "key missing" and not (key == "adverseevents" and sent in ("null", "OperationOutcome"))
-    if before is None or manner is None or manner == 404 and sent == "key missing" and key in FEW_OFFER:
+    gap = sent != "key missing" and (key, sent) != ("adverseevents", "null")
+    if before is None or manner is None or manner == 404 and sent in ("key missing", "null") and key in FEW_OFFER:
         return before, gap
     if SERVER[manner] is None or key == "patient" and manner in ARRIVES:
         return None, True
     if sent == "truncated with next":
         return SERVER[manner] if manner in ARRIVES else f"{before}; {SERVER[manner]}", True
-    return SERVER[manner], not (key == "adverseevents" and manner in DENIED)
+    return SERVER[manner], True
 
 
 def told(sent: dict[str, str], manner: Manner | None) -> dict[str, str]:

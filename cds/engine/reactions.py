@@ -47,7 +47,7 @@ def had_adverse_event(clause: Clause, facts: PatientFacts) -> Answer:
     if found:
         return Answer(YES, tuple(Because(one.ref, one.text, one.terms[clause.head]) for one in found))
     state = facts.lists.get("adverse-events")
-    return listed("adverse-events", (), facts) if state is not None and state.asked else FLAT_NO
+    return listed("adverse-events", (), facts) if state is not None and state.asked and not state.refused else FLAT_NO
 
 
 def _is_reported(clause: Clause, one: AdverseEvent) -> bool:

@@ -122,14 +122,13 @@ def _lists(found: Chart, asked: Asked) -> dict[str, ListState]:
     received = found.received
     states = {name: _state(received.get(name, NOT_SENT)) for name in ("conditions", "allergies", "procedures")}
     reports = received.get("adverseevents", NOT_SENT)
-    states["adverse-events"] = replace(_state(reports), asked=reports.asked and not reports.denied)
+    none = reports.reason == SENT_AS_NULL  # an EHR says so that it has no such list
+    states["adverse-events"] = replace(_state(reports), asked=reports.asked and not none, refused=reports.refused)
     states["medications"] = _medication_list(received.get("medicationstatements", NOT_SENT), received.get("medicationrequests", NOT_SENT))
     states["observations"] = _observation_list(received.get("observations", NOT_SENT), found, asked)
     given = received.get("medicationadministrations")
     if given is not None and not given.complete:
         states["administrations"] = _state(given)
-    if states["adverse-events"].reason == SENT_AS_NULL:
-        states["adverse-events"] = replace(states["adverse-events"], asked=False)  # an EHR says so that it has no such list
     states["patient"] = _state(received.get("patient", NOT_SENT)) if not found.resources.get("Patient") else ListState(True)
     return states
 

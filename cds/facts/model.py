@@ -33,7 +33,8 @@ class Wanted:
 class ListState:
     """Whether a list was read completely; if not, why, and from which instant on it is complete all the same.
 
-    `asked` is False where the EHR sent nothing at all under its key; `open` says why a list that was read proves no absence.
+    `asked` is False where the EHR sent nothing at all under its key; `open` says why a list that was read proves no absence;
+    `refused` means that the EHR has no such list for us, where few EHRs have one.
     """
 
     read: bool
@@ -41,6 +42,7 @@ class ListState:
     complete_since: datetime | None = None
     asked: bool = True
     open: str = ""
+    refused: bool = False
 
 
 @dataclass(frozen=True, slots=True)

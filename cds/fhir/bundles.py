@@ -28,14 +28,14 @@ _ABOUT_PATIENTS = frozenset((*TYPES.values(), "MedicationOrder"))
 class Received:
     """How one prefetch key was answered: complete, or why not; `truncated` pages may still be used for recent entries.
 
-    `denied` means that the EHR offers no such list, or not to us, and that nothing went wrong.
+    `refused` means that the EHR offers no such list, or not to us, and that nothing went wrong.
     """
 
     complete: bool
     reason: str = ""
     truncated: bool = False
     asked: bool = True
-    denied: bool = False
+    refused: bool = False
 
 
 @dataclass(slots=True)
@@ -76,12 +76,12 @@ def _take_any(found: Chart, value: object, patient_id: str) -> None:
 def take(found: Chart, value: object, wanted: str, patient_id: str) -> Received:
     """Put an answer, a Bundle or a lone resource, into a chart; says whether it is the whole list of the wanted type."""
     if value is None:
-        return Received(False, SENT_AS_NULL, denied=True)
+        return Received(False, SENT_AS_NULL, refused=True)
     if not isinstance(value, dict):
         return Received(False, "sent in a form that is not FHIR")
     kind = value.get("resourceType")
     if kind == "OperationOutcome":
-        return Received(False, f"the EHR answered with an error{_diagnosis(value)}", denied=True)
+        return Received(False, f"the EHR answered with an error{_diagnosis(value)}", refused=True)
     if kind == "Bundle":
         received = _take_bundle(found, value, wanted, patient_id)
         if found.strangers:
@@ -128,7 +128,7 @@ def _take_bundle(found: Chart, bundle: Mapping[str, Any], wanted: str, patient_i
             others += 1
         add(found, resource, entry.get("fullUrl"), patient_id)
     if failed:
-        return Received(False, f"the EHR answered with an error{failed}".rstrip(), denied=True)
+        return Received(False, f"the EHR answered with an error{failed}".rstrip(), refused=True)
     if found.other_patients > strangers:
         return Received(False, "held records of another patient")
     if odd:

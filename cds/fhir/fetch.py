@@ -10,7 +10,7 @@ from typing import Any
 
 from cds.fhir import bases, bundles, paging, read
 from cds.fhir.access import Access
-from cds.fhir.bundles import NOT_SENT, TYPES, Chart, Received
+from cds.fhir.bundles import NOT_SENT, SENT_AS_NULL, TYPES, Chart, Received
 from cds.fhir.outbound import LATE, Server, running
 from cds.fhir.paging import Listing
 from cds.fhir.queries import Searches, filled
@@ -21,8 +21,8 @@ MOST_DRUGS = 20
 _GRACE = 0.05
 _MEDICATION = re.compile(r"Medication/([A-Za-z0-9._-]{1,256})(?:/_history/[A-Za-z0-9._-]{1,64})?")
 _NOT_OFFERED = frozenset({"medicationstatements", "medicationadministrations", "procedures", "adverseevents"})
-"""Lists that many EHRs do not have: 404 for one that was not sent says so, and not that it failed."""
-_DENIED = frozenset({400, 401, 403, 404, 405, 410, 422, 501})
+"""Lists that many EHRs do not have: 404 for one that was not sent, or as null, says so, and not that it failed."""
+_REFUSED = frozenset({400, 401, 403, 404, 405, 410, 422, 501})
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +134,8 @@ def _enter(found: Chart, key: str, listing: Listing, patient_id: str) -> None:
     """Put what was fetched in the place of what was sent, and say how the list stands now."""
     was = found.received.get(key, NOT_SENT)
     if not listing.pages:
-        if not (listing.status == 404 and key in _NOT_OFFERED and not was.asked):
-            found.received[key] = _failed(was, listing.reason, listing.status in _DENIED)
+        if not (listing.status == 404 and key in _NOT_OFFERED and (not was.asked or was.reason == SENT_AS_NULL)):
+            found.received[key] = _failed(was, listing.reason, listing.status in _REFUSED)
         return
     document = paging.together(listing.pages)
     _forget(found, document, patient_id)
@@ -147,11 +147,11 @@ def _enter(found: Chart, key: str, listing: Listing, patient_id: str) -> None:
     found.received[key] = received
 
 
-def _failed(was: Received, reason: str, denied: bool = False) -> Received:
+def _failed(was: Received, reason: str, refused: bool = False) -> Received:
     """A list that could not be fetched; a page that was sent still counts as far as it goes."""
     if was.truncated:
         return Received(False, f"{was.reason}; {reason}", truncated=True)
-    return Received(False, reason, denied=denied)
+    return Received(False, reason, refused=refused)
 
 
 def _forget(found: Chart, document: Any, patient_id: str) -> None:
