@@ -18,7 +18,7 @@ from cds.facts.procedures import procedures
 from cds.facts.recorded import recorded
 from cds.facts.weights import INDEX, body_mass_index, of_earlier_orders
 from cds.fhir import read
-from cds.fhir.bundles import NOT_SENT, SENT_AS_NULL, Chart, Received
+from cds.fhir.bundles import NOT_SENT, Chart, Received
 from cds.hooks.request import HookRequest
 from cds.intervals import birth_date, is_future, moment
 from cds.terms.recognise import Recogniser
@@ -128,8 +128,6 @@ def _lists(found: Chart, asked: Asked) -> dict[str, ListState]:
     given = received.get("medicationadministrations")
     if given is not None and not given.complete:
         states["administrations"] = _state(given)
-    if states["adverse-events"].reason == SENT_AS_NULL:
-        states["adverse-events"] = replace(states["adverse-events"], asked=False)  # an EHR says so that it has no such list
     states["patient"] = _state(received.get("patient", NOT_SENT)) if not found.resources.get("Patient") else ListState(True)
     return states
 

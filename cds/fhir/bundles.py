@@ -50,7 +50,6 @@ class Chart:
     strangers: set[str] = field(default_factory=set)
 
 
-SENT_AS_NULL = "sent as null"
 NOT_SENT = Received(False, "not sent by the EHR", asked=False)
 
 
@@ -76,7 +75,7 @@ def _take_any(found: Chart, value: object, patient_id: str) -> None:
 def take(found: Chart, value: object, wanted: str, patient_id: str) -> Received:
     """Put an answer, a Bundle or a lone resource, into a chart; says whether it is the whole list of the wanted type."""
     if value is None:
-        return Received(False, SENT_AS_NULL, denied=True)
+        return Received(False, "sent as null", denied=True)
     if not isinstance(value, dict):
         return Received(False, "sent in a form that is not FHIR")
     kind = value.get("resourceType")
