@@ -64,7 +64,7 @@ def gather(request: HookRequest, drafts: orders.Drafts, found: Chart, recogniser
     return PatientFacts(
         request.hook, asked.now, asked.zone, tuple(ketamine), by_term(drugs), by_term(problems), by_term(measured), by_term(sensitive),
         birth_date(patient.get("birthDate"), asked.zone), _sex(patient), lists, tuple(unreadable), tuple(unclassified),
-        by_term(implausible), by_term(done), by_term(events), recorded(found, wanted.lists, asked, _of(records, scope)))
+        by_term(implausible), by_term(done), by_term(events), recorded(found, wanted, asked, _of(records, scope)))
 
 
 def _of(records: Iterable[Record], term: str) -> frozenset[int]:
