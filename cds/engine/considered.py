@@ -62,5 +62,5 @@ def _whole(name: str, facts: PatientFacts) -> tuple[Because, ...]:
     found = facts.recorded.get(name)
     if found is None:
         return ()
-    count = f"{found.entries} {'entry' if found.entries == 1 else 'entries'} in the {LISTS[name]}" + (f", {found.refuted} refuted" if found.refuted else "")
+    count = f"{'entries' if found.entries else 'only refuted entries' if found.refuted else 'no entry'} in the {LISTS[name]}"
     return (Because("", count), *((Because(found.ref, found.text),) if found.text else ()))

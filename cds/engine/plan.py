@@ -138,7 +138,8 @@ def _wanted(clauses: Sequence[Clause]) -> Wanted:
     heads += [clause.word("about") or () for clause in clauses]
     dosed = frozenset(clause.head for clause in clauses if clause.word("daily_dose") is not None and isinstance(clause.head, str))
     return Wanted(frozenset(name for head in heads for name in (head if isinstance(head, tuple) else (head,)) if isinstance(name, str)), dosed,
-                  frozenset(str(clause.head) for clause in clauses if VERBS[clause.verb].of_list and not clause.word("about")))
+                  frozenset(str(clause.head) for clause in clauses if VERBS[clause.verb].of_list and not clause.word("about")),
+                  frozenset(str(clause.head) for clause in clauses if clause.verb == "list_updated"))
 
 
 def _support(found: Formula) -> frozenset[int] | None:

@@ -17,7 +17,7 @@ _NEVER = "never"
 
 def recorded(drawn: dict[str, Recorded], unread: Collection[str]) -> dict[str, Recorded]:
     """Every list as a whole: as its line says, else with an entry of today where it was read."""
-    usual = Recorded(1, newest=whole_day(NOW), text="an entry of today")
+    usual = Recorded(True, newest=whole_day(NOW), text="an entry of today")
     return {name: drawn.get(name) or (Recorded() if name in unread else usual) for name in WHOLE_LISTS}
 
 
@@ -29,24 +29,24 @@ def _nothing_recorded(line: Node, head: Node, draft: Any) -> None:
 
 
 def _only_refuted(line: Node, head: Node, draft: Any) -> None:
-    draft.recorded[choice(line, "only_refuted", WHOLE_LISTS)] = Recorded(refuted=1)
+    draft.recorded[choice(line, "only_refuted", WHOLE_LISTS)] = Recorded(refuted=True)
 
 
 def _none_known(line: Node, head: Node, draft: Any) -> None:
-    draft.recorded[choice(line, "none_known", WHOLE_LISTS)] = _dated(line, 0)
+    draft.recorded[choice(line, "none_known", WHOLE_LISTS)] = _dated(line, False)
 
 
 def _list_updated(line: Node, head: Node, draft: Any) -> None:
-    draft.recorded[choice(line, "list_updated", WHOLE_LISTS)] = _dated(line, 1)
+    draft.recorded[choice(line, "list_updated", WHOLE_LISTS)] = _dated(line, True)
 
 
-def _dated(line: Node, entries: int) -> Recorded:
+def _dated(line: Node, entries: bool) -> Recorded:
     last = line.get("last")
     if last is None:
         raise Slip(line, "missing-key", f"`{next(iter(line.mapping))}` has no `last`", f"Say when: `last: 3 days ago`, or `last: {_NEVER}`.")
     if last.text == _NEVER:
         return Recorded(entries, denied=not entries)
-    return Recorded(entries, 0, not entries, ago(last), f"line/{line.place.line}", f"newest entry, {last.text}")
+    return Recorded(entries, False, not entries, ago(last), f"line/{line.place.line}", f"newest entry, {last.text}")
 
 
 def _not_sent(line: Node, head: Node, draft: Any) -> None:

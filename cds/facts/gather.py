@@ -18,7 +18,7 @@ from cds.facts.procedures import procedures
 from cds.facts.recorded import recorded
 from cds.facts.weights import INDEX, body_mass_index, of_earlier_orders
 from cds.fhir import read
-from cds.fhir.bundles import NOT_SENT, SENT_AS_NULL, Chart, Received
+from cds.fhir.bundles import NOT_SENT, Chart, Received
 from cds.hooks.request import HookRequest
 from cds.intervals import birth_date, is_future, moment
 from cds.terms.recognise import Recogniser
@@ -64,7 +64,7 @@ def gather(request: HookRequest, drafts: orders.Drafts, found: Chart, recogniser
     return PatientFacts(
         request.hook, asked.now, asked.zone, tuple(ketamine), by_term(drugs), by_term(problems), by_term(measured), by_term(sensitive),
         birth_date(patient.get("birthDate"), asked.zone), _sex(patient), lists, tuple(unreadable), tuple(unclassified),
-        by_term(implausible), by_term(done), by_term(events), recorded(found, wanted.lists, asked, _of(records, scope)))
+        by_term(implausible), by_term(done), by_term(events), recorded(found, wanted, asked, _of(records, scope)))
 
 
 def _of(records: Iterable[Record], term: str) -> frozenset[int]:

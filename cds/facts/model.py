@@ -22,11 +22,13 @@ CURRENT, POSSIBLE, ON_HOLD, ENDED, ORDERED = "current", "possibly current", "on 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The terms that are looked for in a chart, those of them whose daily dose is asked for, and the lists that are asked about as a whole."""
+    """The terms that are looked for in a chart, those of them whose daily dose is asked for, the lists that are asked about as a whole, and those of them
+    of which the newest entry is asked for."""
 
     terms: frozenset[str]
     dosed: frozenset[str] = frozenset()
     lists: frozenset[str] = frozenset()
+    dated: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +49,13 @@ class ListState:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A list as a whole: how many entries count, how many were refuted or entered in error, and the newest entry that says when it was made.
+    """A list as a whole: whether any entry counts, and the newest one that says when it was made, else one of those that do not say it.
 
-    `denied` is True where the chart says that there are none.
+    `refuted` is True where none counts and some were refuted or entered in error, `denied` where the chart says that there are none.
     """
 
-    entries: int = 0
-    refuted: int = 0
+    entries: bool = False
+    refuted: bool = False
     denied: bool = False
     newest: Moment | None = None
     ref: str = ""
