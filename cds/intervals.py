@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone, tzinfo
 from enum import Enum
 from fractions import Fraction
@@ -18,7 +18,7 @@ _BLANKS = re.compile(r"(?<=\d)\s*([:-])\s*(?=\d)")
 _OLDEST, _NEWEST = 1850, 2200
 _NO_DAY = frozenset({"1969-12-31", "1970-01-01", "1899-12-30", "1899-12-31", "1900-01-01"})
 """What computers write where they hold no date: the first day of their time, and the day before it to the west."""
-_SKEW = timedelta(minutes=10)  # clocks of two machines differ
+_SKEW = 600.0  # seconds: clocks of two machines differ
 
 
 class Within(Enum):
@@ -32,12 +32,22 @@ class Within(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """A point in time known only as closely as it was written; both ends are aware and inclusive."""
+    """A point in time known only as closely as it was written; both ends are aware and inclusive.
+
+    `first` and `last` are the same ends in seconds since 1970, which compare several times as fast.
+    """
 
     earliest: datetime
     latest: datetime
     text: str
     whole_days: bool
+    first: float = field(init=False, repr=False, compare=False)
+    last: float = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        first = self.earliest.timestamp()
+        object.__setattr__(self, "first", first)
+        object.__setattr__(self, "last", first if self.latest is self.earliest else self.latest.timestamp())
 
     def day(self) -> str:
         """The date for people, as precise as it was written."""
@@ -97,7 +107,7 @@ def _days(match: re.Match[str], zone: tzinfo) -> Moment:
 
 def within(when: Moment, window: Quantity, now: datetime, zone: tzinfo) -> Within:
     """Whether a moment lies in the window before `now`."""
-    return since(when, start_of(window, now, zone), now)
+    return since(when, start_of(window, now, zone).timestamp(), now.timestamp())
 
 
 def start_of(window: Quantity, now: datetime, zone: tzinfo) -> datetime:
@@ -106,22 +116,28 @@ def start_of(window: Quantity, now: datetime, zone: tzinfo) -> datetime:
     Days, weeks, months and years count calendar days at the site, both ends included; hours and minutes are exact.
     """
     if window.unit in CALENDAR or window.unit.rstrip("s") in ("month", "year"):
-        return datetime.combine(days_before(now.astimezone(zone).date(), window), time.min, zone)
+        return _start_of_day(now.astimezone(zone).date(), window, zone)
     return now - timedelta(seconds=window.value.numerator * 3600 / window.value.denominator)
+
+
+@lru_cache(maxsize=1024)
+def _start_of_day(day: date, window: Quantity, zone: tzinfo) -> datetime:
+    return datetime.combine(days_before(day, window), time.min, zone)
 
 
 def is_future(when: Moment, now: datetime) -> bool:
     """Whether a moment lies wholly after `now`, more than clocks differ."""
-    return when.earliest > now + _SKEW
+    return when.first > now.timestamp() + _SKEW
 
 
-def since(when: Moment, start: datetime, now: datetime) -> Within:
-    """Whether a moment lies between an instant and `now`, both included."""
-    if when.earliest > now + _SKEW:
+def since(when: Moment, start: float, now: float) -> Within:
+    """Whether a moment lies between an instant and `now` (seconds since 1970), both included."""
+    first = when.first
+    if first > now + _SKEW:
         return Within.FUTURE
-    if when.earliest >= start:
+    if first >= start:
         return Within.INSIDE
-    return Within.OUTSIDE if when.latest < start else Within.PARTLY
+    return Within.OUTSIDE if when.last < start else Within.PARTLY
 
 
 def days_before(day: date, window: Quantity) -> date:

@@ -58,9 +58,14 @@ class Quantity:
     dimension: str
     value: Fraction = field(init=False, compare=False)
     """The amount in the internal unit of its dimension."""
+    _hash: int = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "value", self.number * UNITS[self.dimension][self.unit])
+        object.__setattr__(self, "_hash", hash((self.number, self.unit, self.dimension)))
+
+    def __hash__(self) -> int:
+        return self._hash
 
     def __str__(self) -> str:
         unit = self.unit

@@ -59,6 +59,9 @@ def listed(name: str, hits: Iterable[Hit], facts: PatientFacts) -> Answer:
     found = [hit for hit in hits if hit.value > NO]
     if not found:
         return without_a_hit(name, facts)
+    if len(found) == 1 and found[0].value >= SOFT:
+        value, because, doubts, _, against = found[0]
+        return Answer(value, (because, *against), (), tuple(dict.fromkeys(doubts)) if value == SOFT else ())
     best = max([hit.value for hit in found])
     if best >= SOFT:
         shown = sorted((hit for hit in found if hit.value >= SOFT), key=lambda hit: (-hit.value, hit.because.text, hit.because.resource))

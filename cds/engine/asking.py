@@ -11,6 +11,7 @@ from typing import overload
 from cds.engine import clauses, ordered
 from cds.engine.answers import Answer, listed
 from cds.engine.formula import NO, value
+from cds.engine.guards import Guards
 from cds.engine.plan import Plan
 from cds.facts.model import Order, PatientFacts
 from cds.terms.model import Term
@@ -96,9 +97,16 @@ class Answers(Sequence[Answer]):
             ready = plan.rules[index]
             if hook in ready.rule.hooks and value(ready.applies, values) != NO:
                 for block in ready.blocks:
-                    for group in block.guards:
-                        if not any([values[clause] for clause in group]):
-                            break
-                    else:
+                    if _is_open(block.guards, values):
                         self.ask(block.clauses, values)
         return values
+
+
+def _is_open(guards: Guards, values: Sequence[int]) -> bool:
+    for group in guards:
+        for clause in group:
+            if values[clause]:
+                break
+        else:
+            return False
+    return True

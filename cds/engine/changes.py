@@ -15,6 +15,8 @@ from cds.intervals import Within
 from cds.quantities import Quantity, decimal
 from cds.rulefile.rule import Clause, Comparison
 
+_INSIDE = (Within.INSIDE, Within.PARTLY)
+
 
 def changed(clause: Clause, facts: PatientFacts) -> Answer:
     """The newest value inside a window differs by a share from the one before; with one value there is no change.
@@ -52,7 +54,7 @@ def two_values_of(clause: Clause, facts: PatientFacts) -> Answer:
 
 def _pairs(term: str, window: Quantity, facts: PatientFacts) -> Iterator[tuple[Measurement, Measurement]]:
     """The newest value with every other that is no further from it than the window is long."""
-    known = _sorted(one for one in facts.measurements.get(term, ()) if one.taken.earliest <= facts.asked_at)
+    known = _sorted([one for one in facts.measurements.get(term, ()) if one.taken.first <= facts.now])
     for other in known[:-1]:
         if known[-1].taken.earliest - other.taken.latest <= timedelta(hours=float(window.value)):
             yield known[-1], other
@@ -64,8 +66,8 @@ def _factor(one: Measurement, other: Measurement) -> Fraction:
 
 def _inside(term: str, window: Quantity, facts: PatientFacts) -> list[Measurement]:
     """Every value inside a window, oldest first."""
-    return _sorted(one for one in facts.measurements.get(term, ()) if facts.within(one.taken, window) in (Within.INSIDE, Within.PARTLY))
+    return _sorted([one for one in facts.measurements.get(term, ()) if facts.within(one.taken, window) in _INSIDE])
 
 
-def _sorted(found) -> list[Measurement]:
-    return sorted(found, key=lambda one: (one.taken.latest, one.text, one.ref))
+def _sorted(found: list[Measurement]) -> list[Measurement]:
+    return sorted(found, key=lambda one: (one.taken.last, one.text, one.ref)) if len(found) > 1 else found

@@ -27,8 +27,12 @@ def newest(term: str, window: Quantity, facts: PatientFacts, dimension: str | No
 def _newest(term: str, window: Quantity, facts: PatientFacts, dimension: str | None) -> list[tuple[Measurement, Within]]:
     if term not in facts.measurements:
         return []
-    placed = [(one, facts.within(one.taken, window)) for one in facts.measurements[term] if dimension in (None, one.dimension)]
-    found = [pair for pair in placed if pair[1] in (Within.INSIDE, Within.PARTLY)]
+    found = []
+    for one in facts.measurements[term]:
+        if dimension is None or dimension == one.dimension:
+            where = facts.within(one.taken, window)
+            if where is Within.INSIDE or where is Within.PARTLY:
+                found.append((one, where))
     if len(found) < 2:
         return found
     latest = max(one.taken.earliest for one, _ in found)
@@ -141,10 +145,11 @@ def age(clause: Clause, facts: PatientFacts) -> Answer:
     assert isinstance(wanted, Comparison)
     if facts.birth is None:
         return FLAT_NO if clause.word("if_absent") == "no" else Answer(UNKNOWN, (), (_unrecorded("birth date", facts),))
-    said = {wanted.holds(years * _YEAR) for years in _ages(facts.birth, facts)}
-    if len(said) == 2:
+    least, most = _ages(facts.birth, facts)
+    said = wanted.holds(least * _YEAR)
+    if least != most and wanted.holds(most * _YEAR) != said:
         return FLAT_NO if clause.word("if_absent") == "no" else Answer(UNKNOWN, (), (Missing("birth date", f"only known as {facts.birth.text}"),))
-    return FLAT_YES if said.pop() else FLAT_NO
+    return FLAT_YES if said else FLAT_NO
 
 
 def sex(clause: Clause, facts: PatientFacts) -> Answer:

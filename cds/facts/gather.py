@@ -18,7 +18,7 @@ from cds.facts.procedures import procedures
 from cds.facts.recorded import recorded
 from cds.facts.weights import INDEX, body_mass_index, of_earlier_orders
 from cds.fhir import read
-from cds.fhir.bundles import NOT_SENT, Chart, Received
+from cds.fhir.bundles import NOT_SENT, SENT_AS_NULL, Chart, Received
 from cds.hooks.request import HookRequest
 from cds.intervals import birth_date, is_future, moment
 from cds.terms.recognise import Recogniser

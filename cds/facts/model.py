@@ -255,10 +255,15 @@ class PatientFacts:
     adverse_events: dict[str, tuple[AdverseEvent, ...]] = field(default_factory=dict)
     recorded: dict[str, Recorded] = field(default_factory=dict)
     memo: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
+    now: float = field(init=False, compare=False, repr=False)
+    """When it is asked, in seconds since 1970."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "now", self.asked_at.timestamp())
 
     def within(self, when: Moment, window: Quantity) -> Within:
         """Whether a moment lies in a window that ends when the question is asked."""
         start = self.memo.get(id(window))  # windows live as long as the clauses they stand in
         if start is None:
-            start = self.memo[id(window)] = start_of(window, self.asked_at, self.zone)
-        return since(when, start, self.asked_at)
+            start = self.memo[id(window)] = start_of(window, self.asked_at, self.zone).timestamp()
+        return since(when, start, self.now)

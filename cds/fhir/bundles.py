@@ -50,6 +50,7 @@ class Chart:
     strangers: set[str] = field(default_factory=set)
 
 
+SENT_AS_NULL = "sent as null"
 NOT_SENT = Received(False, "not sent by the EHR", asked=False)
 
 
