@@ -52,8 +52,8 @@ def test_an_injected_pressor_counts_by_its_product_code():
 
 @pytest.mark.parametrize("code, terms", [
     ("F29", {"psychosis-primary"}), ("F20.81", {"psychosis-primary"}), ("F23", {"psychosis-brief"}), ("F53.1", {"psychosis-primary"}),
-    ("F12.259", {"psychosis-substance-induced"}), ("F33.3", {"psychotic-depression", "depression-or-ptsd"}), ("F48.1", {"dissociative-disorder"}),
-    ("F16.983", {"dissociative-disorder"}), ("F33.2", {"depression-or-ptsd"}), ("F31.2", set()), ("F21", set()), ("R44.0", set()), ("F05", set())])
+    ("F12.259", {"psychosis-substance-induced", "substance-use-disorder"}), ("F33.3", {"psychotic-depression", "depression-or-ptsd"}), ("F48.1", {"dissociative-disorder"}),
+    ("F16.983", {"dissociative-disorder"}), ("F33.2", {"depression-or-ptsd"}), ("F31.2", {"bipolar"}), ("F21", set()), ("R44.0", set()), ("F05", set())])
 def test_a_psychiatric_code_belongs_to_one_kind_of_psychosis(code, terms):
     assert problem(code) == terms
 
