@@ -23,6 +23,7 @@ from cds.intervals import moment
 from cds.terms.recognise import Recogniser
 
 TREATED_WITHIN = timedelta(days=365)
+_UNSENT = ListState(False, NOT_SENT.reason, asked=False)
 _Fact = TypeVar("_Fact", Medication, Condition, Measurement, Allergy, Procedure, AdverseEvent)
 
 
@@ -114,6 +115,8 @@ def _lists(found: Chart, asked: Asked) -> dict[str, ListState]:
 
 
 def _state(received: Received) -> ListState:
+    if received is NOT_SENT:
+        return _UNSENT
     return ListState(received.complete, "" if received.complete else received.reason, asked=received.asked)
 
 
