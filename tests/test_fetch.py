@@ -11,7 +11,7 @@ import pytest
 from charts import NOW, READY, ago
 from fetching import AT_ONCE, SLOW, busy_threads, fetched, lines
 from misbehaving import MANNERS, OUTCOME, Document, searchset, serving
-from service import OTHER, asked, drug, measured, medicine, of, order, pointing, theophylline
+from service import OTHER, asked, drug, measured, of, theophylline
 
 from cds.fhir.bases import registered
 from cds.fhir.breaker import REST

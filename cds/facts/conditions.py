@@ -28,9 +28,10 @@ _OF_FAMILY = frozenset({"family", "family-history", "family history"})
 
 def conditions(chart: Chart, recogniser: Recogniser, asked: Asked, wanted: Wanted) -> Iterator[Condition | Mapping[str, Any]]:
     """Every condition of a wanted term; a raw resource comes back where nothing about it can be read."""
+    is_other = wanted.terms.isdisjoint
     for resource in chart.resources.get("Condition", ()):
         known = recogniser.condition(*read.concept(resource.get("code")))
-        if wanted.terms.isdisjoint(known.terms) and (known.terms or known.named):
+        if (known.terms or known.named) and is_other(known.terms):
             continue
         if not read.codes(resource.get("category")).isdisjoint(_OF_FAMILY):
             continue

@@ -25,6 +25,9 @@ _STRENGTH_MASS = re.compile(r"(?<![\d.])(\d+(?:\.\d+)?)\s*mg\b(?!\s*/)", re.I)
 _PER_RATE = {("mg", "h"): "rate", ("mg", "min"): "rate", ("ml", "h"): "flow", ("ml", "min"): "flow"}
 
 
+_KINDS = (("mass", "mass"), ("per_kg", "dose"), ("volume", "volume"), ("rate", "rate"), ("rate_per_kg", "dose rate"), ("flow", "flow"))
+
+
 def instructions(resource: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The dosage entries of a MedicationRequest or MedicationStatement, one or many."""
     return read.listed(resource.get("dosageInstruction")) or read.listed(resource.get("dosage"))
@@ -39,14 +42,12 @@ def dose(entry: Mapping[str, Any]) -> Dose:
     """One Dosage element; text is read only where no structured amount stands."""
     found: dict[str, Fraction] = {}
     odd: list[str] = []
-    for part in read.listed(entry.get("doseAndRate")) + [dict(entry)]:
-        for key in ("doseQuantity", "simpleQuantity"):
-            _take_amount(part.get(key), found, odd)
-        for key in ("doseRange", "rateRange"):
-            limits = part.get(key)
-            if type(limits) is dict:
-                _take_amount(limits.get("high") or limits.get("low"), found, odd)
-        _take_amount(part.get("rateQuantity"), found, odd)
+    for part in (*read.listed(entry.get("doseAndRate")), entry):
+        for key in ("doseQuantity", "simpleQuantity", "doseRange", "rateRange", "rateQuantity"):
+            stated = part.get(key)
+            if stated is None or key.endswith("Range") and type(stated) is not dict:
+                continue
+            _take_amount(stated if key.endswith("Quantity") else stated.get("high") or stated.get("low"), found, odd)
         _take_ratio(part.get("rateRatio"), found, odd)
     _take_duration(entry, found)
     said = " ".join(filter(None, (read.text(entry.get("text")), read.text(entry.get("patientInstruction")))))
@@ -56,7 +57,12 @@ def dose(entry: Mapping[str, Any]) -> Dose:
         _take_text_duration(said, found)
     method = read.concept(entry.get("method"))
     words = " ".join((said, method[1], *(display for _, _, display in method[0])))
-    return Dose(**found, bolus=_PUSH.search(words) is not None, text=said[:120], unreadable="; ".join(dict.fromkeys(odd)))
+    return Dose(**found, bolus=_is_push(words), text=said[:120], unreadable="; ".join(dict.fromkeys(odd)))
+
+
+@lru_cache(maxsize=4096)
+def _is_push(words: str) -> bool:
+    return _PUSH.search(words) is not None
 
 
 def _keep(found: dict[str, Fraction], kind: str, number: Fraction) -> None:
@@ -71,10 +77,10 @@ def _take_amount(value: object, found: dict[str, Fraction], odd: list[str]) -> N
     if number is None or number < 0:
         odd.append(f"an amount without a usable number ({read.unit_text(value) or 'no unit'})")
         return
-    for kind, dimension in (("mass", "mass"), ("per_kg", "dose"), ("volume", "volume"), ("rate", "rate"),
-                            ("rate_per_kg", "dose rate"), ("flow", "flow")):
-        for spelled in (unit, read.unit_text(value)):
-            found_amount = amount(number, spelled, dimension) if spelled else None
+    spellings = [spelled for spelled in dict.fromkeys((unit, read.unit_text(value))) if spelled]
+    for kind, dimension in _KINDS:
+        for spelled in spellings:
+            found_amount = amount(number, spelled, dimension)
             if found_amount is not None:
                 _keep(found, kind, found_amount)
                 return
@@ -124,9 +130,16 @@ def _take_text(said: str, found: dict[str, Fraction], odd: list[str]) -> None:
 
 
 def _take_text_duration(said: str, found: dict[str, Fraction]) -> None:
+    span = _span(said)
+    if span is not None and "duration" not in found:
+        found["duration"] = span
+
+
+@lru_cache(maxsize=4096)
+def _span(said: str) -> Fraction | None:
+    """The one infusion time a text names; the texts of orders repeat."""
     spans = {amount(Fraction(number), "h" if unit.lower().startswith("h") else "min", "time") for number, unit in _OVER.findall(said)}
-    if len(spans) == 1 and "duration" not in found:
-        found["duration"] = spans.pop()
+    return spans.pop() if len(spans) == 1 else None
 
 
 def text_dose(said: str) -> Dose | None:

@@ -29,6 +29,7 @@ _UNREAD = {"conditions": (("problem", "problems"), "no code and no name"), "alle
            "procedures": (("procedure", "procedures"), "no code and no name"),
            "adverse-events": (("adverse event report", "adverse event reports"), "a suspected drug without code and name")}
 """What an entry of a list is called, one and several, and what it lacks where it cannot be read."""
+_UNSENT = ListState(False, NOT_SENT.reason, asked=False)
 _Fact = TypeVar("_Fact", Medication, Condition, Measurement, Allergy, Procedure, AdverseEvent)
 
 
@@ -134,6 +135,8 @@ def _lists(found: Chart, asked: Asked) -> dict[str, ListState]:
 
 
 def _state(received: Received) -> ListState:
+    if received is NOT_SENT:
+        return _UNSENT
     return ListState(received.complete, "" if received.complete else received.reason, asked=received.asked)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta, tzinfo
 from fractions import Fraction
+from functools import lru_cache
 from typing import Any
 
 from cds.facts import results
@@ -96,6 +97,7 @@ def _measurement(resource: Mapping[str, Any], holder: Mapping[str, Any], terms: 
     return f"{name} of {taken.day()} without a usable value could not be read"
 
 
+@lru_cache(maxsize=4096)
 def _when(taken: Moment, zone: tzinfo) -> str:
     return taken.day() if taken.whole_days else taken.earliest.astimezone(zone).isoformat(" ", "minutes")[:16]
 

@@ -92,10 +92,11 @@ def medication_resource(resource: Mapping[str, Any], ref: object, chart: Chart) 
 
 def medications(chart: Chart, recogniser: Recogniser, asked: Asked, wanted: Wanted) -> Iterator[Record]:
     """Every drug entry of a wanted term, and every one that cannot be told."""
+    is_other = wanted.terms.isdisjoint
     for kind in TYPES:
         for resource in chart.resources.get(kind, ()):
             known = identify(resource, chart, recogniser)
-            if known.named and wanted.terms.isdisjoint(known.terms):
+            if known.named and is_other(known.terms):
                 continue
             yield resource, known, (_medication(resource, kind, known, asked, wanted) if known.terms else None)
 

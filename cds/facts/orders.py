@@ -26,6 +26,7 @@ _OTHER_ORDERS = frozenset({"NutritionOrder", "DeviceRequest", "VisionPrescriptio
 _BESIDE = frozenset({"Medication", "Condition", "Patient", "Practitioner", "PractitionerRole", "Organization", "Encounter", "Location",
                      "Observation", "AllergyIntolerance", "Provenance", "Coverage", "Substance", "Specimen"})
 _VOID = frozenset({"cancelled", "entered-in-error", "revoked", "stopped"})
+_REFERRING = frozenset({"medicationReference", "medication", "reasonReference", "reason"})
 _MOST_REASONS = 50
 _AHEAD = timedelta(hours=24)
 _DILUENTS = ("sodium chloride", "dextrose", "0.9 %", "0.9%", "normal saline", " in ns", "premix", "infusion bag")
@@ -54,7 +55,7 @@ def drafts(entries: tuple[Mapping[str, Any], ...], chart: Chart, recogniser: Rec
                  and bundles.is_of_another(resource, "Patient", patient_id)}
     for number, (resource, _) in enumerate(flat, 1):
         kind = resource["resourceType"]
-        if kind not in _DRUG_ORDERS | _SERVICE_ORDERS:
+        if kind not in _DRUG_ORDERS and kind not in _SERVICE_ORDERS:
             found.readable += kind in _OTHER_ORDERS
             if kind not in _OTHER_ORDERS | _BESIDE:
                 found.conflicts.append(Unreadable(f"a {kind[:40]} cannot be read as an order", "draft orders"))
@@ -72,6 +73,8 @@ def drafts(entries: tuple[Mapping[str, Any], ...], chart: Chart, recogniser: Rec
 
 def _told_apart(found: list[Order]) -> Iterator[Order]:
     """Orders that share an id are told apart by their place, so that none is taken for a dosage of another or deleted in its place."""
+    if len(found) < 2:
+        return (yield from found)
     shared = [ref for ref, times in Counter(order.ref for order in found).items() if times > 1]
     for number, order in enumerate(found, 1):
         yield replace(order, ref=f"{order.ref} (order {number})") if order.ref in shared else order
@@ -114,13 +117,12 @@ def needs_chart(entries: tuple[Mapping[str, Any], ...], found: Drafts) -> bool:
     """Whether the drafts refer to resources beside them, or hold a drug that cannot be told without them."""
     if any(order.unclear for order in found.ketamine):
         return True
-    known = {entry.get("fullUrl") for entry in entries if type(entry) is dict}
-    for resource, _ in _flat(entries, Drafts()):
-        known.add(read.name(resource))
-    for resource, _ in _flat(entries, Drafts()):
-        for key in ("medicationReference", "medication", "reasonReference", "reason"):
-            refs = [read.reference(resource.get(key))] + [read.reference(one.get("reference")) for one in read.listed(resource.get(key))]
-            if any(ref and not ref.startswith("#") and ref not in known for ref in refs):
+    flat = [resource for resource, _ in _flat(entries, Drafts())]
+    known = {entry.get("fullUrl") for entry in entries if type(entry) is dict}.union(map(read.name, flat))
+    for resource in flat:
+        for key in _REFERRING.intersection(resource):
+            refs = [read.reference(resource[key]), *[read.reference(one.get("reference")) for one in read.listed(resource[key])]]
+            if any([ref and not ref.startswith("#") and ref not in known for ref in refs]):
                 return True
     return False
 

@@ -105,7 +105,7 @@ def _take_bundle(found: Chart, bundle: Mapping[str, Any], wanted: str, patient_i
     if not isinstance(entries, list):
         return Received(False, "sent in a form that is not FHIR")
     matches = others = odd = 0
-    failed, strangers = "", found.other_patients
+    failed, strangers, own = "", found.other_patients, f"Patient/{patient_id}"
     for entry in entries:
         resource = entry.get("resource") if type(entry) is dict else None
         kind = resource.get("resourceType") if type(resource) is dict else None
@@ -126,7 +126,7 @@ def _take_bundle(found: Chart, bundle: Mapping[str, Any], wanted: str, patient_i
             matches += kind == "MedicationOrder" and wanted == "MedicationRequest"
             odd += bool(wanted) and kind not in _KNOWN
             others += 1
-        add(found, resource, entry.get("fullUrl"), patient_id)
+        _put(found, resource, kind, entry.get("fullUrl"), patient_id, own)
     if failed:
         return Received(False, f"the EHR answered with an error{failed}".rstrip(), refused=True)
     if found.other_patients > strangers:
@@ -157,8 +157,11 @@ def _completeness(bundle: Mapping[str, Any], matches: int) -> Received:
 def add(found: Chart, resource: dict[str, Any], full_url: object, patient_id: str) -> None:
     """Put one resource in its place, once, unless it is about another patient."""
     kind = resource.get("resourceType")
-    if type(kind) is not str:
-        return
+    if type(kind) is str:
+        _put(found, resource, kind, full_url, patient_id, f"Patient/{patient_id}")
+
+
+def _put(found: Chart, resource: dict[str, Any], kind: str, full_url: object, patient_id: str, own: str) -> None:
     if kind == "MedicationOrder":
         kind = "MedicationRequest"
     identity = resource.get("id")
@@ -170,21 +173,20 @@ def add(found: Chart, resource: dict[str, Any], full_url: object, patient_id: st
         if earlier is not None and earlier == resource:
             return
         seen[identity] = resource
-    named = resource.get("subject")
-    if (type(named) is not dict or named.get("reference") != f"Patient/{patient_id}") and is_of_another(resource, kind, patient_id):
+    subject = resource.get("subject")
+    if (type(subject) is not dict or subject.get("reference") != own) and is_of_another(resource, kind, patient_id):
         found.other_patients += 1
         if kind == "Patient" and type(full_url) is str:
             found.strangers.add(full_url)
         return
-    if kind in ("Medication", "Condition"):
+    if kind == "Condition" or kind == "Medication":
         found.by_reference[f"{kind}/{identity}"] = resource
         if type(full_url) is str:
             found.by_reference[full_url] = resource
-    listed = found.resources.get(kind)
-    if listed is None:
+    try:
+        found.resources[kind].append(resource)
+    except KeyError:
         found.resources[kind] = [resource]
-    else:
-        listed.append(resource)
 
 
 def is_of_another(resource: Mapping[str, Any], kind: str, patient_id: str) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from operator import itemgetter
 from typing import Any
 
 Coding = tuple[str, str, str]
@@ -14,6 +15,7 @@ Concept = tuple[tuple[Coding, ...], str]
 NO_CONCEPT: Concept = ((), "")
 MOST = 600
 """Characters that are read of any text; names and dosages are far shorter."""
+_WHOLE = itemgetter("system", "code", "display")
 _ID = re.compile(r"[A-Za-z0-9._-]{1,256}")
 _JOINED = {"enteredinerror": "entered-in-error", "onhold": "on-hold", "inprogress": "in-progress", "nottaken": "not-taken", "notdone": "not-done"}
 """Codes of FHIR as some EHRs write them, in one word."""
@@ -38,18 +40,24 @@ def concept(value: object) -> Concept:
     if type(value) is dict:
         codings, said = value.get("coding"), value.get("text")
         if type(codings) is list and (said is None or type(said) is str):
-            found: list[Coding] = []
-            for one in codings:
-                if type(one) is dict:
-                    system, code, display = one.get("system"), one.get("code"), one.get("display")
-                    usual = type(system) is type(code) is type(display) is str and len(display) < MOST > len(code)
-                    found.append((system, code, display) if usual else _coding(one))
-            return tuple(found), said.strip()[:MOST] if said else ""
+            return _codings(codings), said.strip()[:MOST] if said else ""
         return _odd_concept(value)
     if type(value) is list:
         found = [concept(one) for one in value]
         return tuple(coding for codings, _ in found for coding in codings), next((said for _, said in found if said), "")
     return (), text(value)
+
+
+def _codings(codings: list[Any]) -> tuple[Coding, ...]:
+    """Nearly all are three texts each, which are taken at once; any other is read member by member."""
+    try:
+        found = tuple(map(_WHOLE, codings))
+    except (KeyError, TypeError, IndexError):
+        return tuple([_coding(one) for one in codings if type(one) is dict])
+    for system, code, display in found:
+        if not (type(system) is type(code) is type(display) is str and len(display) < MOST > len(code)):
+            return tuple([_coding(one) for one in codings if type(one) is dict])
+    return found
 
 
 def _odd_concept(value: dict[str, Any]) -> Concept:
@@ -60,7 +68,7 @@ def _odd_concept(value: dict[str, Any]) -> Concept:
         codings = [codings]
     elif type(codings) is not list:
         codings = [value] if type(value.get("code")) is str else []
-    return tuple([_coding(one) for one in codings if type(one) is dict]), text(value.get("text"))
+    return _codings(codings), text(value.get("text"))
 
 
 def _coding(one: dict[str, Any]) -> Coding:
