@@ -113,6 +113,25 @@ def test_the_shortest_of_several_codes_of_one_entry_says_how_long_it_lasts():
     assert "pregnant" not in FIND.condition(((ICD, "F29", ""),), "").lasts
 
 
+@pytest.mark.parametrize("text, term", [
+    ("manic depression", "bipolar"), ("Bipolar depression", "bipolar"), ("Alzheimer's disease", "dementia"), ("Graves' disease", "hyperthyroidism"),
+    ("Opioid dependence in remission", "substance-use-disorder"), ("bipolar hemiarthroplasty of hip", ""), ("non-toxic goitre", "")])
+def test_a_problem_that_a_drug_tells_of_is_known_by_its_words(text, term):
+    assert set(FIND.condition((), text).terms) == ({term} if term else set())
+
+
+@pytest.mark.parametrize("code, name, term", [
+    ("6448", "", "lithium"), ("197889", "", "lithium"), ("6835", "", "antithyroid-drugs"), ("", "Antabuse 250 mg", "addiction-medicines"),
+    ("", "Spiriva HandiHaler", "tiotropium"), ("", "donepezil 10 mg tablet", "donepezil"), ("351264", "", "addiction-medicines"),
+    ("402010", "", "antipsychotics-depot")])
+def test_a_drug_that_tells_of_a_problem_is_known_by_code_or_name(code, name, term):
+    assert term in drug(code) if code else term in drug(text=name)
+
+
+def test_a_buprenorphine_patch_tells_of_no_addiction():
+    assert "addiction-medicines" not in drug("388506")
+
+
 def test_no_look_alike_of_one_term_is_a_name_of_another():
     conditions = [term for term in TERMS.values() if term.kind == "condition"]
     names = {name: term.name for term in conditions for name in term.names}
