@@ -59,6 +59,7 @@ def serve(
 def evaluate(
     request_file: Annotated[str, typer.Argument(metavar="REQUEST.json", help="A CDS Hooks request; - reads standard input.")],
     answers: Annotated[bool, typer.Option("--answers", help="Also print the answer of every rule.")] = False,
+    check_fhir: Annotated[bool, typer.Option("--check-fhir", help="Also list on standard error where the input departs from FHIR R4.")] = False,
     as_of: AsOfOption = None,
     rules: RulesOption = None,
     site: SiteOption = None,
@@ -73,9 +74,13 @@ def evaluate(
     except OSError as error:
         stop(f"`{request_file}` cannot be read: {error.strerror}")
     try:
-        asked = request(parse(body))
+        document = parse(body)
+        asked = request(document)
     except RequestRefused as refused:
         stop(f"{request_file}: {refused.where}: {refused.what}")
+    if check_fhir:
+        from cds.authoring.departures import tell
+        tell(document)
     now: datetime = instant(as_of) or clock.now()
     zoned = zone(time_zone)
     ready = pipeline.prepare_at(folders(rules), now, zoned, site_file(site))

@@ -48,7 +48,7 @@ def gap(request: HookRequest, ready: Ready, now: datetime, zone: tzinfo | None, 
     if request.hook in ORDER_HOOKS and not concerned(request, Chart(), ready, now, zone):
         return None
     found = chart(request.prefetch, request.patient_id)
-    if not missing(found, searches) and not unnamed(found, _ordered(request)):
+    if not missing(found, searches) and not unnamed(found, [*_ordered(request), *_recorded(found)], server.base):
         return found
     within = int(deadline * SHARE)
     asking = Asking(server, granted(request.authorization, arrived), request.patient_id, arrived + within / 1000, within)
@@ -58,24 +58,25 @@ def gap(request: HookRequest, ready: Ready, now: datetime, zone: tzinfo | None, 
 def completed(lack: Gap, ehr: Ehr) -> Chart:
     """The chart with what could be fetched until the deadline; what could not says why.  Blocks; never raises for what a server does."""
     request, found, asking = lack.request, lack.found, lack.asking
-    ordered = _ordered(request)
-    undecided = unnamed(found, ordered)
-    if undecided:
-        ehr.drugs(found, undecided, asking)
-    if request.hook in ORDER_HOOKS:
-        if not concerned(request, found, lack.ready, lack.now, lack.zone):
-            return found
-    else:
+    tried: set[str] = set()
+
+    def name(resources: Sequence[Mapping[str, Any]]) -> None:
+        refs = [ref for ref in unnamed(found, resources, asking.server.base) if ref not in tried]
+        tried.update(refs)
+        ehr.drugs(found, refs, asking)
+
+    name(_ordered(request))
+    if request.hook not in ORDER_HOOKS:
         drugs = [key for key in missing(found, lack.searches) if key in _DRUGS]
         if drugs:
             ehr.complete(found, drugs, lack.searches, asking)
-            ehr.drugs(found, unnamed(found, _recorded(found)), asking)
-        if not concerned(request, found, lack.ready, lack.now, lack.zone):
-            return found
+        name(_recorded(found))
+    if not concerned(request, found, lack.ready, lack.now, lack.zone):
+        return found
     keys = [key for key in missing(found, lack.searches) if key not in _DRUGS or request.hook in ORDER_HOOKS]
     if keys:
         ehr.complete(found, keys, lack.searches, asking)
-        ehr.drugs(found, unnamed(found, _recorded(found)), asking)
+    name(_recorded(found))
     return found
 
 

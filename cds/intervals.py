@@ -13,8 +13,11 @@ from functools import lru_cache
 from cds.quantities import CALENDAR, Quantity
 
 _FORM = re.compile(
-    r"(\d{4})(?:-(\d{2})(?:-(\d{2})(?:T(\d{2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*(Z|[+-]\d{2}:?\d{2})?)?)?)?")
+    r"(\d{4})(?:-(\d{2})(?:-(\d{2})(?:[Tt ](\d{2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?\s*([Zz]|[+-]\d{2}:?\d{2})?)?)?)?")
+_BLANKS = re.compile(r"(?<=\d)\s*([:-])\s*(?=\d)")
 _OLDEST, _NEWEST = 1850, 2200
+_NO_DAY = frozenset({"1969-12-31", "1970-01-01", "1899-12-30", "1899-12-31", "1900-01-01"})
+"""What computers write where they hold no date: the first day of their time, and the day before it to the west."""
 _SKEW = 600.0  # seconds: clocks of two machines differ
 
 
@@ -52,14 +55,24 @@ class Moment:
 
 
 def moment(text: object, zone: tzinfo) -> Moment | None:
-    """Read a FHIR date, dateTime or instant; None when it is not one.  Dates without a time zone are the site's."""
+    """Read a FHIR date, dateTime or instant; None when it is not one, or stands for none.  Dates without a time zone are the site's."""
+    return _event(text, zone) if type(text) is str and len(text) < 60 else None
+
+
+def birth_date(text: object, zone: tzinfo) -> Moment | None:
+    """Read the birth date of a patient, who may be born on the first day of computer time."""
     return _moment(text, zone) if type(text) is str and len(text) < 60 else None
 
 
 @lru_cache(maxsize=8192)
-def _moment(text: str, zone: tzinfo) -> Moment | None:
+def _event(text: str, zone: tzinfo) -> Moment | None:
     """Charts repeat dates, within one patient and over a day's patients."""
-    match = _FORM.fullmatch(text.strip())
+    found = _moment(text, zone)
+    return found if found is None or text[:2] == "20" or found.day() not in _NO_DAY else None
+
+
+def _moment(text: str, zone: tzinfo) -> Moment | None:
+    match = _FORM.fullmatch(text.strip()) or _FORM.fullmatch(_BLANKS.sub(r"\1", text.strip()))
     if match is None or not _OLDEST <= int(match[1]) <= _NEWEST:
         return None
     try:
@@ -78,7 +91,7 @@ def _instant(match: re.Match[str], zone: tzinfo) -> Moment:
 def _offset(text: str | None, zone: tzinfo) -> tzinfo:
     if text is None:
         return zone
-    if text == "Z":
+    if text in "Zz":
         return timezone.utc
     shift = timedelta(hours=int(text[1:3]), minutes=int(text[-2:]))
     return timezone(shift if text[0] == "+" else -shift)
@@ -110,6 +123,11 @@ def start_of(window: Quantity, now: datetime, zone: tzinfo) -> datetime:
 @lru_cache(maxsize=1024)
 def _start_of_day(day: date, window: Quantity, zone: tzinfo) -> datetime:
     return datetime.combine(days_before(day, window), time.min, zone)
+
+
+def is_future(when: Moment, now: datetime) -> bool:
+    """Whether a moment lies wholly after `now`, more than clocks differ."""
+    return when.first > now.timestamp() + _SKEW
 
 
 def since(when: Moment, start: float, now: float) -> Within:

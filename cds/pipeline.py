@@ -16,6 +16,7 @@ from cds.engine import durable
 from cds.engine.canary import canary
 from cds.engine.decide import NOT_APPLICABLE, UNDECIDED
 from cds.engine.evaluate import Evaluation, evaluate
+from cds.engine.gaps import gaps
 from cds.engine.plan import Plan, plan
 from cds.facts import orders
 from cds.facts.gather import TREATED_WITHIN, gather
@@ -155,7 +156,8 @@ def _evaluated(facts: PatientFacts, ready: Ready, new_identifier: Callable[[], s
     evaluations = evaluate(ready.plan, facts, ready.inference, book.terms)
     told = findings(evaluations, facts.hook)
     blind = not any(facts.lists[name].read or facts.lists[name].complete_since for name in CHART_LISTS)
-    cards = compose(told, Told(book, facts.orders, facts.unreadable, new_identifier, not blind, book.full))
+    cards = compose(told, Told(book, facts.orders, facts.unreadable, new_identifier, not blind, book.full,
+                               gaps(facts, ready.plan.reads.get(facts.hook, ()))))
     evaluable = not blind or any(one.message is not None for one in told)
     shown = {one.verdict.rule.id for one in told}
     return Decision(cards, lambda: _answers(evaluations, ready, shown), evaluable, facts, evaluations, tuple(told),

@@ -15,6 +15,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 
 Document = dict[str, Any]
 OUTCOME = {"resourceType": "OperationOutcome", "issue": [{"severity": "error", "code": "forbidden"}]}
+TOO_LARGE = b"[" + b"1," * (2_100_000) + b"1]"
 LONG = 30.0
 """Seconds for which a stalled answer would go on, far beyond any deadline of a test."""
 
@@ -56,6 +57,10 @@ class Misbehaving(ThreadingHTTPServer):
         """What was asked for, in order, without parameters."""
         with self.lock:
             return [path for path, _, _ in self.asked]
+
+    def times(self, kind: str) -> int:
+        """How often resources of a type were asked for."""
+        return sum(path.partition("/")[0] == kind for path in self.paths())
 
     def until_nobody_is_connected(self, seconds: float = 20) -> int:
         """How many connections are still open, once there are none or the time is over."""
@@ -113,7 +118,7 @@ class _Handler(BaseHTTPRequestHandler):
     def document(self, kind: str, identity: str | None, query: dict[str, str]) -> Document | None:
         if identity:
             return next((one for one in self.server.of(kind, None) if one["id"] == identity), None)
-        found = searchset(*self.server.of(kind, query.get("patient")))
+        found = searchset(*self.server.of(kind, query.get("patient") or query.get("subject", "").removeprefix("Patient/")))
         if query.get("_include", "").startswith(f"{kind}:"):
             found["entry"] += [{"resource": one, "search": {"mode": "include"}} for one in self.server.of("Medication", None)]
         return found
@@ -164,14 +169,16 @@ def _dripping_header(self: _Handler, *_: Any) -> None:
 def _drops(self: _Handler, content: bytes) -> None:
     until = time.monotonic() + LONG
     for place in range(len(content)):
-        if time.monotonic() > until or self.server.over.wait(0.01):
+        if time.monotonic() > until or self.server.over.wait(0.03):
             return
         self.wfile.write(content[place:place + 1])
         self.wfile.flush()
 
 
 def _paging(self: _Handler, kind: str, identity: str | None, query: dict[str, str], pages: int = 3, foreign: bool = False) -> None:
-    """The first entry on every page; with `foreign` the last page is another patient's."""
+    """Every third entry on a page; with `foreign` the last page is another patient's.  A single resource is one answer."""
+    if identity:
+        return _up(self, kind, identity, query)
     number = int(query.get("page", 1))
     every = self.document(kind, identity, query)["entry"]
     found = searchset(*(entry["resource"] for entry in every[number - 1::pages]), total=len(every) + foreign)
@@ -183,8 +190,10 @@ def _paging(self: _Handler, kind: str, identity: str | None, query: dict[str, st
 
 
 def _endless(self: _Handler, kind: str, identity: str | None, query: dict[str, str]) -> None:
+    if identity:
+        return _up(self, kind, identity, query)
     number = int(query.get("page", 1))
-    found = searchset({"resourceType": kind, "id": f"endless-{number}", "code": {"text": "hay fever"}})
+    found = searchset({"resourceType": kind, "id": f"endless-{number}", "code": {"text": "hay fever"}, "medicationCodeableConcept": {"text": "acetaminophen"}})
     self.page(found, f"{self.server.base}/{kind}?{urlencode({**query, 'page': number + 1})}")
 
 
@@ -211,14 +220,14 @@ def _plain(self: _Handler, kind: str, identity: str | None, query: dict[str, str
 
 
 def _reset_once(self: _Handler, kind: str, identity: str | None, query: dict[str, str]) -> None:
-    if self.server.paths().count(kind) > 1:
+    if self.server.times(kind) > 1:
         return _up(self, kind, identity, query)
     self.close_connection = True
     self.request.shutdown(socket.SHUT_RDWR)
 
 
 def _busy_once(self: _Handler, kind: str, identity: str | None, query: dict[str, str]) -> None:
-    self.say(OUTCOME, 503, Retry_After="0") if self.server.paths().count(kind) == 1 else _up(self, kind, identity, query)
+    self.say(OUTCOME, 503, Retry_After="0") if self.server.times(kind) == 1 else _up(self, kind, identity, query)
 
 
 MANNERS: dict[str, Manner] = {
@@ -229,7 +238,7 @@ MANNERS: dict[str, Manner] = {
     "xml": lambda self, *_: self.say(b'<?xml version="1.0"?><Bundle/>', 200, "application/fhir+xml"),
     "outcome": lambda self, *_: self.say(OUTCOME), "empty body": lambda self, *_: self.say(None),
     "not json": lambda self, *_: self.say(b'{"resourceType": "Bundle", '),
-    "a list": lambda self, *_: self.say(b"[]"), "too large": lambda self, *_: self.say(b"[" + b"1," * (3 << 20) + b"1]"),
+    "a list": lambda self, *_: self.say(b"[]"), "too large": lambda self, *_: self.say(TOO_LARGE),
     "redirect": lambda self, *_: self.say(None, 302, Location=f"{self.server.base}/elsewhere"),
     "compressed": lambda self, *_: self.say(b"\x1f\x8b", 200, Content_Encoding="gzip"),
     "cookie": lambda self, kind, identity, query: self.say(self.document(kind, identity, query), Set_Cookie="session=secret; Path=/"),

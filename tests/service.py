@@ -194,6 +194,12 @@ def pressure(upper: Any, lower: Any) -> list[Document]:
     return [measured("8480-6", upper, "mmHg", "bp-s"), measured("8462-4", lower, "mmHg", "bp-d")]
 
 
+USUAL = ({"resourceType": "MedicationStatement", "id": "usual-1", "status": "active", "dateAsserted": "2026-06-20",
+          "medicationCodeableConcept": {"text": "atorvastatin"}},
+         {"resourceType": "Condition", "id": "usual-2", "code": {"text": "Recurrent depression"}})
+"""A drug and a problem that no rule is about, so that the lists are neither empty nor old."""
+
+
 def asked(hook: str = "order-sign", orders: list[Document] | None = None, statements: tuple = (), medicationrequests: tuple = (),
           conditions: tuple = (), observations: list[Document] | None = None, patient: str = "p1", **more: Any) -> Document:
     """A request with a complete chart; in itself it gives no card."""
@@ -204,7 +210,8 @@ def asked(hook: str = "order-sign", orders: list[Document] | None = None, statem
     prefetch = {"patient": {"resourceType": "Patient", "id": patient, "birthDate": "1980-01-01", "gender": "male"},
                 "conditions": bundle(*conditions), "medicationstatements": bundle(*statements),
                 "medicationrequests": bundle(*medicationrequests), "observations": bundle(*vitals),
-                "allergies": bundle({"resourceType": "AllergyIntolerance", "id": "a-1", "code": {"text": "No known allergies"}})}
+                "allergies": bundle({"resourceType": "AllergyIntolerance", "id": "a-1", "code": {"text": "No known allergies"}}),
+                "beside": bundle(*USUAL)}
     return {"hook": hook, "hookInstance": "test", "context": context, "prefetch": prefetch, **more}
 
 

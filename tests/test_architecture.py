@@ -21,7 +21,7 @@ ROOMS = (("quantities", "intervals", "clock", ""), ("rulefile",), ("terms", "sit
 RANK = {room: rank for rank, group in enumerate(ROOMS) for room in group}
 USES_QUANTITIES = {"intervals"}
 SETTINGS_ARE_FOR = {"web", "cli", "authoring", "trial"}
-ONE_PLACE = {"durable_rules_engine": "cds/engine/durable.py"}
+ONE_PLACE = {"durable_rules_engine": "cds/engine/durable.py", "fhir": "cds/fhir/r4.py"}
 AT_MOST_ONE = ("durable_rules_engine", "durable", "fhir")
 CALLS_OTHERS = {"cds/fhir/outbound.py", "cds/selftest/client.py"}  # the service, and the command that tests one
 DATABASE = {"sqlalchemy", "alembic", "psycopg", "sqlite3"}
@@ -31,7 +31,7 @@ CHANCE = re.compile(r"(random|secrets|uuid|numpy\.random|os\.urandom)(\.|$)")
 VAGUE = {"util", "utils", "helper", "helpers", "manager", "managers", "base", "common", "misc", "lib", "tools", "stuff"}
 IDENTIFIERS = {  # hosts of names that stand in data and are never called
     "cds": {"hl7.org", "terminology.hl7.org", "loinc.org", "snomed.info", "www.nlm.nih.gov", "fdasis.nlm.nih.gov", "json-schema.org",
-            "ketamine-cds.org", "unitsofmeasure.org"},
+            "ketamine-cds.org", "unitsofmeasure.org", "fhir.selftest.invalid"},
     "rules": {"loinc.org"}}
 TEXT = (".py", ".yaml", ".csv", ".json", ".toml", ".md", ".txt", "")
 NOT_OURS = {".git", ".venv", ".hypothesis", ".pytest_cache", "__pycache__", "build", "dist"}

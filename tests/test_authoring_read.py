@@ -42,7 +42,8 @@ AMOUNTS = {"time": "3 days", "mass": "100 mg", "count": "2 classes", "pressure":
 OPERANDS = {"by_route": "intravenous", "for": "pain", "not_in_remission": "true", "if_absent": "no", "if_cut_off": "no", "at_least": "2 drugs",
             "is": "above 140 mmHg", "because": "It is rare.", "recorded_as": "allergy", "reaction": "rash", "reaction_other_than": "rash",
             "criticality": "high", "seriousness": "serious", "not_ended_by": ["pain"], "not_refuted_by": ["saturation"],
-            "left_to_the_day": "true", "by": "above 10 %", "at_most": "4 times"}
+            "left_to_the_day": "true", "by": "above 10 %", "at_most": "4 times", "without_diagnosis": ["pain", "copd"], "not_even": "refuted",
+            "about": ["pain"]}
 WITH = {"refuted_after": "not_refuted_by"}  # says nothing without the other
 APART = {"left_to_the_day": "left_to_the_day_within"}  # says nothing more beside the other
 BOOK = rulebook.load([rulebook.shipped()], date(2026, 6, 30))
@@ -80,6 +81,7 @@ def variants(verb: str) -> dict[str, Clause]:
             if any(WITH.get(word, word) not in words or APART.get(word) in words for word in words) or len({*words} & {*shape.apart}) > 1:
                 continue
             written = {verb: head} | {word: operand(verb, word) for word in (*shape.needs, *words)}
+            written |= {"about": ["opioids"]} if head == "medications" and "about" in written else {}
             written |= {"because": OPERANDS["because"]} if {"if_absent", "if_cut_off"}.intersection(words) else {}
             reader = Reader(TERMS, {}, [], with_results=frozenset({"saturation"}))
             read = question(node(written), reader)

@@ -190,6 +190,11 @@ def test_a_finding_carries_its_rule_version_records_and_what_was_missing():
         assert said in card["detail"]
 
 
+def test_a_reason_about_a_list_as_a_whole_stands_in_the_text_and_names_no_record():
+    (card,) = cards(met(rule(), because=(Because("", "3 entries, and none says when it was made"),)))
+    assert "made\n" in card["detail"] and "()" not in card["detail"] and "because" not in told(card)[0]
+
+
 def test_a_soft_finding_says_why_it_is_milder_and_a_name_match_is_marked():
     (card,) = cards(met(rule(), because=(HERE._replace(matched="text"),), soft=True, doubts=("x is on hold",)))
     assert "Shown one step milder: x is on hold." in card["detail"] and ", matched by name)" in card["detail"]

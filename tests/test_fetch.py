@@ -11,7 +11,7 @@ import pytest
 from charts import NOW, READY, ago
 from fetching import AT_ONCE, SLOW, busy_threads, fetched, lines
 from misbehaving import MANNERS, OUTCOME, Document, searchset, serving
-from service import OTHER, asked, drug, measured, medicine, of, order, pointing, theophylline
+from service import OTHER, asked, drug, measured, of, theophylline
 
 from cds.fhir.bases import registered
 from cds.fhir.breaker import REST
@@ -133,8 +133,9 @@ def test_requests_at_the_same_time_do_not_cut_each_other():
         ehr.close()
 
 
-def test_a_failing_server_is_left_alone_and_then_tried_with_one_request():
-    with serving(CHART, every=500) as server:
+@pytest.mark.parametrize("status", [500, 429])
+def test_a_server_that_fails_or_asks_for_less_is_left_alone_and_then_tried_with_one_request(status: int):
+    with serving(CHART, every=status) as server:
         ehr = Ehr(registered([server.base], local=True))
         for _ in range(5):
             fetched(bare(server.base), [], AT_ONCE, ehr)
@@ -174,21 +175,6 @@ def test_orders_are_asked_by_intent_where_a_server_insists_and_that_is_remembere
         intents = [query.get("intent", "")[:10] for path, query, _ in server.asked if path == "MedicationRequest"]
         assert intents == ["", "plan,order", "plan,order", "plan,order"]
         ehr.close()
-
-
-def test_drugs_named_by_reference_come_with_the_list_or_are_fetched_one_by_one():
-    chart = [pointing("Medication/m-1", theophylline()), medicine("theophylline")]
-    for manner, asked_for in (("up", 0), ("plain", 1)):
-        with serving(chart, every=manner) as ehr:
-            assert fetched(bare(ehr.base), [ehr.base]).facts.medications["xanthines"]
-            assert ehr.paths().count("Medication/m-1") == asked_for
-
-
-@pytest.mark.parametrize("name, lists", [("ketamine", len(SIGN)), ("acetaminophen", 0)])
-def test_a_draft_order_that_only_refers_to_its_drug_is_told_before_the_chart_is_fetched(name: str, lists: int):
-    with serving([*CHART, medicine(name)]) as ehr:
-        found = fetched(bare(ehr.base, orders=[pointing("Medication/m-1", order())]), [ehr.base])
-        assert len(ehr.paths()) == 1 + lists and bool(found.cards) == bool(lists)
 
 
 def test_a_hook_about_another_drug_fetches_nothing():

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 from misbehaving import Misbehaving, serving
-from service import Service, accepted, asked, cds, of, refused, running, theophylline
+from service import Service, accepted, asked, cds, refused, running, theophylline
 
 PATIENT = {"resourceType": "Patient", "id": "p1", "birthDate": "1980-01-01", "gender": "male"}
 CHART = [PATIENT, theophylline()]

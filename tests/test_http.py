@@ -64,6 +64,9 @@ def lists_of(node: Any) -> set[str]:
     reads |= {"taking_classes": reads["taking"], "has_had": reads["has"], "not_measured": reads["measured"], "weight_within": reads["measured"],
               "sex": reads["age"], "allergic_to": ("allergies",), "had_procedure": ("procedures",),
               "had_adverse_event": ("adverseevents",), "changed": reads["measured"], "two_values_of": reads["measured"]}
+    whole = {"medications": reads["taking"], "conditions": reads["has"], "allergies": reads["allergic_to"]}
+    reads |= {"without_diagnosis": reads["has"]}
+    reads |= {word: whole[node[word]] for word in ("nothing_recorded", "list_updated", "records_contradict") if word in node}
     return {key for word in node for key in reads.get(word, ())} | set().union(*map(lists_of, node.values()))
 
 

@@ -12,6 +12,7 @@ import requests
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from misbehaving import Misbehaving, serving
 from schemathesis import GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import content_type_conformance, positive_data_acceptance, response_schema_conformance, status_code_conformance
@@ -32,8 +33,14 @@ fewer = settings(few, max_examples=8)
 
 
 @pytest.fixture(scope="module")
-def service() -> Iterator[Service]:
-    with running("--as-of", AS_OF) as one:
+def ehr() -> Iterator[Misbehaving]:
+    with serving([theophylline()]) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def service(ehr: Misbehaving) -> Iterator[Service]:
+    with running("--as-of", AS_OF, "--fhir-base", ehr.base, "--allow-local-fhir", "--deadline", "5000") as one:
         yield one
         assert "Traceback" not in one.log()
 
@@ -97,6 +104,15 @@ def test_the_cards_of_every_story_have_the_form_that_the_document_describes(serv
     answer = service.ask(asked_for, path.rpartition("/")[2])
     described(path, answer)
     assert str(answer.status_code) in DOCUMENT["paths"][path]["post"]["responses"]
+
+
+@pytest.mark.parametrize("manner", ["up", 403, 500, "endless paging", "reset once"])
+def test_answers_after_fetching_have_the_form_that_the_document_describes(service: Service, ehr: Misbehaving, manner: str | int) -> None:
+    ehr.manners["every"] = manner
+    ehr.asked.clear()
+    answer = service.ask(asked(fhirServer=ehr.base) | {"prefetch": {}})
+    described(SIGN, answer)
+    assert answer.status_code == (200 if manner in ("up", "reset once") else 412) and len(ehr.asked) >= 8
 
 
 def test_refusals_of_every_kind_have_the_form_that_the_document_describes(service: Service) -> None:

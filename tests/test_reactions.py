@@ -10,7 +10,7 @@ from test_terms import FIND
 from cds.engine.reactions import allergic_to, had_adverse_event, had_procedure
 from cds.facts.model import AdverseEvent, Allergy, ListState, PatientFacts, Procedure
 from cds.rulefile.clauses import Reader, question
-from cds.terms.model import SNOMED, UNII
+from cds.terms.systems import SNOMED, UNII
 
 REACTION_KINDS = {"drug": "medication", "repair": "procedure", "hives": "reaction", "nausea": "reaction"}
 KETAMINE = {"coding": [{"system": RXNORM, "code": "6130"}], "text": "Ketamine"}
@@ -186,13 +186,18 @@ def test_the_drug_an_adverse_event_is_laid_to_is_found_by_reference_name_or_conc
     assert one.text == "adverse event: Syncope, 2025-01-28"
 
 
-def test_adverse_events_that_are_not_offered_are_no_gap():
-    assert not had_adverse_event(clause({"had_adverse_event": "drug"}), facts(adverseevents=ERROR)).value
+@pytest.mark.parametrize("sent, value", [(ERROR, 0), (None, 0), (bundle(), 0), (bundle(link=[{"relation": "next", "url": "x"}]), 1), (bundle(total=3), 1), ({}, 1)])
+def test_adverse_events_that_are_not_offered_are_no_gap_and_those_that_did_not_come_whole_are(sent, value):
+    assert had_adverse_event(clause({"had_adverse_event": "drug"}), facts(adverseevents=sent)).value == value
+    assert not had_adverse_event(clause({"had_adverse_event": "drug"}), facts()).value
+
+
+def test_an_adverse_event_of_another_drug_is_none_of_ours():
     assert not suspected(instance={"reference": "Medication/other"})
 
 
 def test_substances_are_no_problems_and_problems_no_substances():
-    snomed, unii = next(iter(SNOMED)), next(iter(UNII))
+    snomed, unii = SNOMED, UNII
     assert not FIND.condition(((snomed, "373464007", ""),), "").terms
     assert not FIND.medication(((snomed, "128609009", ""),), "").terms
     assert FIND.medication(((unii, "50LFG02TXD", ""),), "").terms.keys() >= {"esketamine", "any-ketamine"}

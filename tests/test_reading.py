@@ -73,6 +73,20 @@ def test_the_drug_of_an_entry_is_found_in_every_shape(more, others):
     assert state(drug(**{CODED: ..., **more}), *others) == CURRENT
 
 
+def test_a_drug_is_called_by_its_own_name_before_the_name_of_the_reference_to_it():
+    """HL7's own example calls a reference `prescribed medication`."""
+    coded = {**MEDICATION, "code": {"coding": [{**THEOPHYLLINE["coding"][0], "display": "theophylline 200 MG"}]}}
+    entry = drug(**{CODED: ..., BY_REF: {**REF, "display": "prescribed medication"}})
+    assert [one.name for one in facts(any_key=bundle(entry, coded)).medications["xanthines"]] == ["theophylline 200 MG"]
+    nameless = {**MEDICATION, "code": {"coding": [{"system": "urn:local", "code": "17"}]}}
+    named = drug(**{CODED: ..., BY_REF: {**REF, "display": "Theophylline 200 mg"}})
+    assert [one.name for one in facts(any_key=bundle(named, nameless)).medications["xanthines"]] == ["Theophylline 200 mg"]
+
+
+def test_only_a_reference_to_a_medication_names_one_by_its_id():
+    assert state(drug(**{CODED: ..., BY_REF: {"reference": "Organization/med1"}}), MEDICATION) == "unclassified"
+
+
 def test_a_medication_of_a_bundle_is_found_by_its_full_url():
     entry = drug(medicationCodeableConcept=..., medicationReference={"reference": "urn:uuid:1"})
     entries = [{"fullUrl": "urn:uuid:1", "resource": MEDICATION}, {"resource": entry}]
@@ -184,8 +198,12 @@ KEYS = st.sampled_from(["coding", "code", "system", "text", "value", "unit", "re
 LEAF = st.none() | st.booleans() | st.integers(-9, 9999) | st.text(max_size=6)
 JSON = st.recursive(LEAF, lambda one: st.lists(one, max_size=2) | st.dictionaries(KEYS, one, max_size=3), max_leaves=6)
 FIELDS = st.sampled_from([CODED, BY_REF, "status", "dosageInstruction", "code", "subject", "id", "valueQuantity",
-                          "component", "clinicalStatus", "verificationStatus", "category", "effectivePeriod"])
-WHOLE = {"drug": drug(), "condition": CONDITION, "observation": observation(SYS, 150), "order": order()}
+                          "component", "clinicalStatus", "verificationStatus", "category", "effectivePeriod", "medication", "contained",
+                          "adherence", "taken", "intent", "patient", "abatementString", "abatementPeriod", "onsetDateTime", "type", "reaction",
+                          "effectiveDateTime", "occurencePeriod", "performedDateTime", "modifierExtension", "reasonReference"])
+WHOLE = {"drug": drug(), "condition": CONDITION, "observation": observation(SYS, 150), "order": order(), "given": drug("MedicationAdministration"),
+         "allergy": {"resourceType": "AllergyIntolerance", "id": "a1", "code": {"text": "ketamine"}},
+         "procedure": {"resourceType": "Procedure", "id": "x1", "code": {"text": "EVAR"}}}
 
 
 @given(st.dictionaries(FIELDS, JSON, max_size=4), st.sampled_from(sorted(WHOLE)))
@@ -194,3 +212,10 @@ def test_whatever_stands_in_a_field_reading_never_fails(odd, kind):
     broken = {**WHOLE[kind], **odd}
     orders = [broken, order(id="draft-9")] if kind == "order" else None
     assert isinstance(facts(orders, any_key=bundle(broken)), PatientFacts)
+
+
+def test_a_measurement_with_a_mistyped_code_is_named():
+    """A right digit elsewhere might make it a blood pressure; people can tell by its name what it is."""
+    odd = observation("8480-7", 120) | {"code": {"coding": [{"system": LOINC, "code": "8480-7", "display": "Varicella antibodies"}]}}
+    found = facts(observations=bundle(odd))
+    assert [one.what for one in found.unreadable] == ["Varicella antibodies, whose code 8480-7 is none, could not be read"]

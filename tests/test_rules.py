@@ -54,7 +54,8 @@ def cards(outcome: Outcome) -> list[dict]:
 def test_the_shipped_rulebook_has_these_rules():
     assert [rule.id for rule in BOOK.rules] == [
         "allergy-or-earlier-reaction", "aneurysm-or-dissection", "blood-pressure", "dose-and-rate", "effect-weakening-drugs",
-        "intracranial-bleeding", "pregnancy", "pressor-drugs", "psychosis", "sedation", "theophylline", "weight"]
+        "intracranial-bleeding", "medication-list", "pregnancy", "pressor-drugs", "problem-list-empty", "psychosis", "records-contradict",
+        "sedation", "theophylline", "weight"]
 
 
 @every_rule

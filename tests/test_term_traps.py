@@ -52,8 +52,8 @@ def test_an_injected_pressor_counts_by_its_product_code():
 
 @pytest.mark.parametrize("code, terms", [
     ("F29", {"psychosis-primary"}), ("F20.81", {"psychosis-primary"}), ("F23", {"psychosis-brief"}), ("F53.1", {"psychosis-primary"}),
-    ("F12.259", {"psychosis-substance-induced"}), ("F33.3", {"psychotic-depression", "depression-or-ptsd"}), ("F48.1", {"dissociative-disorder"}),
-    ("F16.983", {"dissociative-disorder"}), ("F33.2", {"depression-or-ptsd"}), ("F31.2", set()), ("F21", set()), ("R44.0", set()), ("F05", set())])
+    ("F12.259", {"psychosis-substance-induced", "substance-use-disorder"}), ("F33.3", {"psychotic-depression", "depression-or-ptsd"}), ("F48.1", {"dissociative-disorder"}),
+    ("F16.983", {"dissociative-disorder"}), ("F33.2", {"depression-or-ptsd"}), ("F31.2", {"bipolar"}), ("F21", set()), ("R44.0", set()), ("F05", set())])
 def test_a_psychiatric_code_belongs_to_one_kind_of_psychosis(code, terms):
     assert problem(code) == terms
 
@@ -111,6 +111,25 @@ def test_the_shortest_of_several_codes_of_one_entry_says_how_long_it_lasts():
     assert FIND.condition(((ICD, "O09.93", ""), (ICD, "Z3A.38", "")), "").lasts["pregnant"].days == 28
     assert FIND.condition(((SNOMED, "43697006", ""),), "").lasts["pregnant"].days == 35
     assert "pregnant" not in FIND.condition(((ICD, "F29", ""),), "").lasts
+
+
+@pytest.mark.parametrize("text, term", [
+    ("manic depression", "bipolar"), ("Bipolar depression", "bipolar"), ("Alzheimer's disease", "dementia"), ("Graves' disease", "hyperthyroidism"),
+    ("Opioid dependence in remission", "substance-use-disorder"), ("bipolar hemiarthroplasty of hip", ""), ("non-toxic goitre", "")])
+def test_a_problem_that_a_drug_tells_of_is_known_by_its_words(text, term):
+    assert set(FIND.condition((), text).terms) == ({term} if term else set())
+
+
+@pytest.mark.parametrize("code, name, term", [
+    ("6448", "", "lithium"), ("197889", "", "lithium"), ("6835", "", "antithyroid-drugs"), ("", "Antabuse 250 mg", "addiction-medicines"),
+    ("", "Spiriva HandiHaler", "tiotropium"), ("", "donepezil 10 mg tablet", "donepezil"), ("351264", "", "addiction-medicines"),
+    ("402010", "", "antipsychotics-depot")])
+def test_a_drug_that_tells_of_a_problem_is_known_by_code_or_name(code, name, term):
+    assert term in drug(code) if code else term in drug(text=name)
+
+
+def test_a_buprenorphine_patch_tells_of_no_addiction():
+    assert "addiction-medicines" not in drug("388506")
 
 
 def test_no_look_alike_of_one_term_is_a_name_of_another():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cds.examples.chart import WORDS
 from cds.quantities import UNITS, quantity
-from cds.rulefile.clauses import COMPARED
+from cds.rulefile.clauses import COMPARED, TERMS
 from cds.rulefile.language import CHOICES, EXTRA_WORDS, GROUPS, HOOKS, RESULTS, ROUTES, SEXES, VERBS, Verb
 from cds.rulefile.order import FIRST_STAYS
 
@@ -12,7 +12,6 @@ NAME = "^[a-z][a-z0-9]*(-[a-z0-9]+)*$"
 _SETTING = "[a-z][a-z0-9_]*"
 _HOW = "(above|below|at least|at most) "
 _CHOICES = {"by_route": ROUTES, "not_in_remission": ("true",), "left_to_the_day": ("true",), "if_absent": ("no",), "if_cut_off": ("no",), **CHOICES}
-_LISTS = ("not_ended_by", "not_refuted_by")
 _ALSO = {"is": RESULTS}
 SAID = {
     "all": "Every clause of this list holds.", "any": "At least one clause of this list holds.", "none": "No clause of this list holds.",
@@ -29,6 +28,9 @@ SAID = {
     "age": "The patient's age compares so.", "sex": "The patient's sex is this.", "at": "The moment is this one (the hook).",
     "order_dose": "The dose of the order compares so.", "order_rate": "The rate of the order compares so.",
     "order_duration": "The infusion time of the order compares so.", "order_strength": "The strength of the ordered product compares so.",
+    "nothing_recorded": "This list was read and holds no entry, nor one that says that there are none.",
+    "list_updated": "The newest dated entry of this list, ketamine apart, is of this time; without a time, there is a dated entry.",
+    "records_contradict": "Two entries of this list from different sources have the same code, one current and one over.",
     "finding": "Another rule is met; here stands its id.",
     "unless": "Exceptions that excuse this clause, each with its `because`.", "because": "Why, in one sentence.",
     "by_route": "Only by this route.", "for": "Only where the order gives this condition as its reason.",
@@ -44,6 +46,9 @@ SAID = {
     "left_to_the_day_within": "A missing value is asked for on the day where there is one no older than this.",
     "not_ended_by": "A list of conditions; not where one of them was recorded later.",
     "not_refuted_by": "A list of measurements; not where one of them came out negative later.",
+    "without_diagnosis": "A list of conditions; only where none of them is on the problem list in any state.",
+    "not_even": "`refuted`: also no entry that was refuted or entered in error.",
+    "about": "A list of terms; only entries of one of them.",
     "refuted_after": "How long after the record a negative result has to lie before it counts.",
     "by_more_than": "Only where the limit is passed by more than this share.",
     "if_cut_off": "`no`: what a list that was cut off at its oldest entries leaves out counts as no; say why under `because`.",
@@ -109,7 +114,7 @@ def _word(verb: str, word: str, shape: Verb) -> dict:
         amount = _amount(_HOW if word in COMPARED.get(verb, ()) and word != "at_least" else "", shape.measures[word])
         return _said(word, {"anyOf": [{"enum": list(_ALSO[word])}, amount]} if _ALSO.get(word) else amount)
     name = {"type": "string", "pattern": NAME}
-    return _said(word, {"type": "array", "minItems": 1, "items": name} if word in _LISTS else name)
+    return _said(word, {"type": "array", "minItems": 1, "items": name} if word in TERMS else name)
 
 
 def _amount(how: str, dimensions: tuple[str, ...]) -> dict:

@@ -28,7 +28,8 @@ TOPICS = "https://ketamine-cds.org/topic"
 class Told:
     """What composing needs beside the findings: the rulebook, orders of the request, what could not be read, an id source.
 
-    `chart_read` is False where no list of the chart could be read; `full` findings per card are told in full.
+    `chart_read` is False where no list of the chart could be read; `full` findings per card are told in full; `gaps` are missing
+    whether or not a rule says so.
     """
 
     rulebook: Rulebook
@@ -37,6 +38,7 @@ class Told:
     new_identifier: Callable[[], str]
     chart_read: bool = True
     full: int = 3
+    gaps: Sequence[Missing] = ()
 
 
 def compose(found: Sequence[Finding], told: Told) -> list[dict[str, Any]]:
@@ -47,7 +49,7 @@ def compose(found: Sequence[Finding], told: Told) -> list[dict[str, Any]]:
         if group:
             cards.append(_card(group, show, told))
     open_ones = [one for one in found if one.message is None]
-    if open_ones or told.unreadable or any(order.unclear for order in told.orders):
+    if open_ones or told.gaps or told.unreadable or any(order.unclear for order in told.orders):
         cards.append(_not_checked(open_ones, told))
     return sorted(cards, key=lambda card: -SEVERITY[card["indicator"]])
 
@@ -81,13 +83,13 @@ def _reason(name: str, rulebook: Rulebook) -> dict[str, str]:
 
 
 def _not_checked(open_ones: list[Finding], told: Told) -> dict[str, Any]:
-    lines = detail.open_lines(open_ones, told.unreadable, told.orders)
+    lines = detail.open_lines(open_ones, told.gaps, told.unreadable, told.orders)
     unread = any(line.unreadable for line in lines)
     show = "warning" if unread or any(one.show == "warning" for one in open_ones) else "info"
-    kept = [line for line in lines if line.rules] or lines
+    kept = [line for line in lines if line.needed] or lines
     things = dict.fromkeys(line.thing for line in kept if not line.on_the_day)
     if things:
-        lead = "Left out: " if not open_ones else "Not fully checked, missing: " if told.chart_read else "Not checked, missing: "
+        lead = "Left out: " if not any(line.needed for line in lines) else "Not fully checked, missing: " if told.chart_read else "Not checked, missing: "
         summary = lead + "; ".join(plain(thing, 60) for thing in things)
         if told.orders and all(order.unclear for order in told.orders):
             summary = "Ketamine check could not run: " + ("the drug of the order cannot be read" if told.orders[0].draft else
@@ -142,7 +144,7 @@ def finding(one: Finding) -> dict[str, Any]:
         "rule": verdict.rule.id, "version": verdict.rule.version, "answer": verdict.answer, "indicator": one.show,
         "order": drafts[0] if drafts else None, "orders": drafts if len(drafts) > 1 else None,
         "soft": True if verdict.soft else None, "disputed": True if verdict.disputed else None,
-        "because": [_record(record) for record in verdict.because],
+        "because": [_record(record) for record in verdict.because if record.resource],
         "missing": [plain(str(missing), 200) for missing in verdict.missing],
     }
     return {key: member for key, member in told.items() if member}

@@ -18,11 +18,12 @@ _MOST_RECORDS = 6
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of the "not checked" card: what was missing, why, and which rules it kept from an answer."""
+    """One line of the "not checked" card: what was missing, why, which rules it kept from an answer, and whether it was needed."""
 
     thing: str
     reasons: tuple[str, ...]
     rules: tuple[str, ...]
+    needed: bool
     unreadable: bool
     on_the_day: bool
 
@@ -45,7 +46,7 @@ def _finding(one: Finding, rulebook: Rulebook, several: bool, name_orders: bool)
         lines.append(f"**Order:** {'; '.join(inline(order.text, 80) for order in one.orders)}\n")
     lines.append(f"**Why:**{_why(verdict.because, verdict.rule.why)}")
     if verdict.soft:
-        lines.append(f"\nShown one step milder: {'; '.join(inline(doubt) for doubt in verdict.doubts) or 'the evidence is uncertain'}.")
+        lines.append(f"\n{'Uncertain' if message.show == 'info' else 'Shown one step milder'}: {'; '.join(inline(doubt) for doubt in verdict.doubts) or 'the evidence is uncertain'}.")
     if verdict.disputed:
         lines.append("\n**The two rule evaluators disagree on this rule; judge by the records above.**")
     lines += [f"\nAlso: {inline(summary, 160)}" for summary in verdict.also]
@@ -70,10 +71,14 @@ def named(rule: Rule, sign_off: bool = True) -> str:
 def _why(records: Sequence[Because], why: str) -> str:
     if not records:
         return f" {inline(why, 600)}"
-    shown = [f"\n- {markdown(record.text, 160)} ({reference(record.resource)}{', matched by name' if record.matched == 'text' else ''})"
-             for record in records[:_MOST_RECORDS]]
+    shown = [f"\n- {markdown(record.text, 160)}{_from(record)}" for record in records[:_MOST_RECORDS]]
     more = len(records) - _MOST_RECORDS
     return "".join(shown) + (f"\n- and {more} more" if more > 0 else "")
+
+
+def _from(record: Because) -> str:
+    """Where a reason stands; one about a list as a whole stands in no record."""
+    return f" ({reference(record.resource)}{', matched by name' if record.matched == 'text' else ''})" if record.resource else ""
 
 
 def _evidence(one: Finding, rulebook: Rulebook) -> str:
@@ -89,21 +94,21 @@ def _worded(cited: Iterable[Citation], rulebook: Rulebook) -> str:
                      + f", {inline(entry.at)}: {inline(entry.says, 300)} \\[{entry.strength}\\]" for entry in cited)
 
 
-def open_lines(open_ones: Sequence[Finding], unreadable: Iterable[Unreadable], orders: Iterable[Order]) -> list[Line]:
+def open_lines(open_ones: Sequence[Finding], gaps: Iterable[Missing], unreadable: Iterable[Unreadable], orders: Iterable[Order]) -> list[Line]:
     """One line per missing thing; what was left out or unreadable and kept no rule from an answer has its line too."""
-    gathered: dict[tuple[str, bool], tuple[dict[str, None], dict[str, None], list[bool]]] = {}
-    found = [(missing, rules) for missing, rules in missing_lines(open_ones).items()]
-    said = " ".join(missing.reason for missing, _ in found)
-    found += [(Missing(LISTS.get(one.list, one.list), f"{one.what} ({one.ref})" if one.ref else one.what, unreadable=True), [])
+    gathered: dict[tuple[str, bool], list[tuple[Missing, Sequence[str], bool]]] = {}
+    found: list[tuple[Missing, Sequence[str], bool]] = [(missing, rules, True) for missing, rules in missing_lines(open_ones).items()]
+    found += [(missing, (), True) for missing in gaps]
+    said = " ".join(missing.reason for missing, _, _ in found)
+    found += [(Missing(LISTS.get(one.list, one.list), f"{one.what} ({one.ref})" if one.ref else one.what, unreadable=True), (), False)
               for one in unreadable if one.what not in said]
-    found += [(Missing(order.what, order.unclear, unreadable=True), []) for order in orders if order.unclear]
-    for missing, rules in found:
-        reasons, kept, unread = gathered.setdefault((missing.thing, missing.on_the_day), ({}, {}, []))
-        reasons[missing.reason] = None
-        kept.update(dict.fromkeys(rules))
-        unread.append(missing.unreadable)
-    return [Line(thing, tuple(reasons), tuple(kept), any(unread), on_the_day)
-            for (thing, on_the_day), (reasons, kept, unread) in gathered.items()]
+    found += [(Missing(order.what, order.unclear, unreadable=True), (), False) for order in orders if order.unclear]
+    for one in found:
+        gathered.setdefault((one[0].thing, one[0].on_the_day), []).append(one)
+    return [Line(thing, tuple(dict.fromkeys(missing.reason for missing, _, _ in all_of_it)),
+                 tuple(dict.fromkeys(rule for _, rules, _ in all_of_it for rule in rules)),
+                 any(needed for _, _, needed in all_of_it), any(missing.unreadable for missing, _, _ in all_of_it), on_the_day)
+            for (thing, on_the_day), all_of_it in gathered.items()]
 
 
 def not_checked(lines: Sequence[Line], rulebook: Rulebook) -> str:

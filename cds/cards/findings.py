@@ -29,7 +29,10 @@ class Finding:
 
 
 def findings(evaluations: Iterable[Evaluation], hook: str, silent: bool = False) -> list[Finding]:
-    """Everything that is told, most severe first, then by rule id; or what silent rules would tell, which replaces nothing."""
+    """Everything that is told, most severe first, then the state of the chart after the patient's, then by rule id.
+
+    Or what silent rules would tell, which replaces nothing.
+    """
     joined: dict[tuple, list[Order]] = {}
     told: dict[tuple, Finding] = {}
     for order, verdicts in _by_order(evaluations):
@@ -41,7 +44,7 @@ def findings(evaluations: Iterable[Evaluation], hook: str, silent: bool = False)
             told.setdefault(key, finding)
             joined.setdefault(key, []).append(order)
     found = [Finding(one.verdict, one.message, one.show, tuple(joined[key])) for key, one in told.items()]
-    return sorted(_without_replaced(found), key=lambda one: (-SEVERITY[one.show], one.verdict.rule.id))
+    return sorted(_without_replaced(found), key=lambda one: (-SEVERITY[one.show], one.verdict.rule.kind == "data-quality", one.verdict.rule.id))
 
 
 def _by_order(evaluations: Iterable[Evaluation]) -> Iterator[tuple[Order, Iterable[Verdict]]]:
@@ -97,10 +100,10 @@ def _replaces(one: Finding, other: Finding) -> bool:
 
 
 def missing_lines(found: Iterable[Finding]) -> dict[Missing, list[str]]:
-    """What was missing, each thing once, with the rules it kept from an answer."""
+    """What was missing, each thing once, with the rules it kept from an answer; a rule that only doubts kept open is named itself."""
     lines: dict[Missing, list[str]] = {}
     for one in found:
-        for missing in one.verdict.missing:
+        for missing in one.verdict.missing or (Missing(one.verdict.rule.title, "uncertain records leave it open"),):
             rules = lines.setdefault(missing, [])
             if one.verdict.rule.id not in rules:
                 rules.append(one.verdict.rule.id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from cds.engine import changes, listed, measured, ordered, reactions, results
+from cds.engine import changes, contradictions, listed, measured, ordered, reactions, recorded, results
 from cds.engine.answers import FLAT_NO, FLAT_YES, Answer, Missing
 from cds.engine.formula import NO, UNKNOWN
 from cds.facts.model import Order, PatientFacts
@@ -22,6 +22,9 @@ _PATIENT: dict[str, Callable[[Clause, PatientFacts, Terms], Answer]] = {
     "allergic_to": lambda clause, facts, terms: reactions.allergic_to(clause, facts),
     "had_procedure": lambda clause, facts, terms: reactions.had_procedure(clause, facts),
     "had_adverse_event": lambda clause, facts, terms: reactions.had_adverse_event(clause, facts),
+    "nothing_recorded": lambda clause, facts, terms: recorded.nothing_recorded(clause, facts),
+    "list_updated": lambda clause, facts, terms: recorded.list_updated(clause, facts),
+    "records_contradict": lambda clause, facts, terms: contradictions.records_contradict(clause, facts),
     "changed": lambda clause, facts, terms: changes.changed(clause, facts),
     "two_values_of": lambda clause, facts, terms: changes.two_values_of(clause, facts),
     "measured": lambda clause, facts, terms: (results.result if isinstance(clause.word("is"), str) else measured.measured)(clause, facts, terms),

@@ -42,6 +42,8 @@ def _stated(clause: Clause, facts: PatientFacts, order: Order, terms: Mapping[st
 
 
 def _listed(clause: Clause, facts: PatientFacts) -> tuple[Because, ...]:
+    if VERBS[clause.verb].of_list:
+        return _whole(str(clause.head), facts)
     name = VERBS[clause.verb].reads
     known = {"medications": facts.medications, "conditions": facts.conditions, "allergies": facts.allergies,
              "observations": facts.measurements}.get(name)
@@ -54,3 +56,11 @@ def _listed(clause: Clause, facts: PatientFacts) -> tuple[Because, ...]:
     found = tuple(dict.fromkeys(Because(one.ref, one.text) for one in records))
     more = (Because("", f"and {len(found) - _MOST} more"),) if len(found) > _MOST else ()
     return found[:_MOST] + more if found else (Because("", f"nothing of this in the {LISTS[name]}"),)
+
+
+def _whole(name: str, facts: PatientFacts) -> tuple[Because, ...]:
+    found = facts.recorded.get(name)
+    if found is None:
+        return ()
+    count = f"{'entries' if found.entries else 'only refuted entries' if found.refuted else 'no entry'} in the {LISTS[name]}"
+    return (Because("", count), *((Because(found.ref, found.text),) if found.text else ()))

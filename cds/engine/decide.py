@@ -46,13 +46,13 @@ def verdict(rule: Rule, found: Outline, clauses: Sequence[Clause], answers: Sequ
     records = _records(found.because, clauses, answers)
     also = []
     if found.also:
-        seen = {one.resource for one in records}
+        seen = {(one.resource, one.text) for one in records}
         for summary, numbers in found.also:
-            more = [one for one in _records(numbers, clauses, answers) if one.resource not in seen]
+            more = [one for one in _records(numbers, clauses, answers) if (one.resource, one.text) not in seen]
             if more:
                 also.append(summary)
                 records += more
-                seen |= {one.resource for one in more}
+                seen |= {(one.resource, one.text) for one in more}
     records += _records(found.whole, clauses, answers)
     return Verdict(rule, found.answer, level, found.show, found.soft, _once(records),
                    tuple(dict.fromkeys(one for number in found.missing for one in answers[number].missing)),

@@ -32,7 +32,18 @@ def _taken(clause: Clause, term: str, drug: Medication, facts: PatientFacts) -> 
             return Hit(UNKNOWN, Because(drug.ref, drug.text, how), missing=(Missing(f"daily dose of {drug.name}", "not recorded"),))
         if not wanted.holds(drug.daily_mg):
             value = NO
-    return Hit(value, Because(drug.ref, drug.text, how), doubts, missing)
+    return _unexplained(clause, Hit(value, Because(drug.ref, drug.text, how), doubts, missing), facts)
+
+
+def _unexplained(clause: Clause, hit: Hit, facts: PatientFacts) -> Hit:
+    """A hit counts only where none of some problems is on the problem list in any state, also an uncertain one."""
+    diagnoses = clause.word("without_diagnosis")
+    if diagnoses is None or hit.value == NO:
+        return hit
+    if any(term in facts.conditions for term in diagnoses):
+        return hit._replace(value=NO)
+    unread = without_a_hit("conditions", facts)
+    return hit if unread.value == NO else Hit(UNKNOWN, hit.because, missing=(*hit.missing, *unread.missing))
 
 
 def _state(drug: Medication, window: object, keeps: bool, facts: PatientFacts) -> tuple[int, tuple[str, ...], tuple[Missing, ...]]:

@@ -12,10 +12,10 @@ from cds.engine.answers import FLAT_NO, Answer
 from cds.engine.clauses import is_about_order, is_measuring
 from cds.engine import formula as logic
 from cds.engine.formula import All, Any, Formula, Literal, negate
-from cds.engine.guards import Block, Guards, blocks, guards, is_cheap, is_indexed
+from cds.engine.guards import Block, blocks, guards, is_cheap, is_indexed
 from cds.facts.model import Wanted
-from cds.rulefile.language import READS_TOO, VERBS
-from cds.rulefile.rule import Ask, Clause, Exempt, Question, Rule
+from cds.rulefile.language import HOOKS, READS_TOO, VERBS
+from cds.rulefile.rule import Ask, Clause, Exempt, Question, Rule, lists_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,7 @@ class Plan:
     asked; `of_order` are the clauses answered for each order, `of_order_ahead` those for an order signed ahead.  What the
     clauses `at_hand` and those of lists answer says which rules apply, and which further clauses matter.  `quiet` keeps the
     verdicts of all rules where none has anything to tell, by what says which of them apply.
+    `reads` names, for each hook, the lists that its rules read.
     """
 
     clauses: tuple[Clause, ...]
@@ -72,6 +73,7 @@ class Plan:
     open_to_all: frozenset[int]
     opened_by: tuple[tuple[int, ...], ...]
     applying: tuple[int, ...]
+    reads: dict[str, frozenset[str]] = field(default_factory=dict)
     quiet: dict[object, typing.Any] = field(default_factory=dict, compare=False, repr=False)
 
     def awake(self, values: Sequence[int]) -> frozenset[int]:
@@ -95,7 +97,9 @@ def plan(rules: Iterable[Rule]) -> Plan:
     at_hand = applying.union(i for i, clause in enumerate(asked.clauses) if is_cheap(clause))
     return replace(asked, rules=tuple(planned), conclusions=tuple(conclusions), always=always, woken_by=woken_by, open_to_all=open_to_all,
                    opened_by=opened_by, at_hand=tuple(sorted(i for i in at_hand if asked.unasked[i] is None)),
-                   applying=tuple(sorted(applying)))
+                   applying=tuple(sorted(applying)),
+                   reads={hook: frozenset(name for ready in planned if hook in ready.rule.hooks for clause in ready.clauses
+                                          for name in lists_of(asked.clauses[clause])) for hook in HOOKS})
 
 
 def _index(groups: Sequence[Iterable[int] | None], clauses: int) -> tuple[frozenset[int], tuple[tuple[int, ...], ...]]:
@@ -131,8 +135,11 @@ def _of_list(clauses: Sequence[Clause]) -> dict[str, dict[str, tuple[int, ...]]]
 
 def _wanted(clauses: Sequence[Clause]) -> Wanted:
     heads = [head for clause in clauses if VERBS[clause.verb].reads for head in (clause.head, *(clause.word(word) or () for word in READS_TOO))]
+    heads += [clause.word("about") or () for clause in clauses]
     dosed = frozenset(clause.head for clause in clauses if clause.word("daily_dose") is not None and isinstance(clause.head, str))
-    return Wanted(frozenset(name for head in heads for name in (head if isinstance(head, tuple) else (head,)) if isinstance(name, str)), dosed)
+    return Wanted(frozenset(name for head in heads for name in (head if isinstance(head, tuple) else (head,)) if isinstance(name, str)), dosed,
+                  frozenset(str(clause.head) for clause in clauses if VERBS[clause.verb].of_list and not clause.word("about")),
+                  frozenset(str(clause.head) for clause in clauses if clause.verb == "list_updated"))
 
 
 def _support(found: Formula) -> frozenset[int] | None:

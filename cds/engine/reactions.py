@@ -39,9 +39,15 @@ def _is_beyond(term: str, reactions: Iterable[frozenset[str]]) -> bool:
 
 
 def had_adverse_event(clause: Clause, facts: PatientFacts) -> Answer:
-    """An adverse event laid to a drug of a term.  Few EHRs offer these reports: where none were sent, none are known of."""
+    """An adverse event laid to a drug of a term.
+
+    Few EHRs offer these reports: where none were sent, none are known of.  A list that is offered and did not come whole stays unknown.
+    """
     found = [one for one in facts.adverse_events.get(clause.head, ()) if _is_reported(clause, one)]
-    return Answer(YES, tuple(Because(one.ref, one.text, one.terms[clause.head]) for one in found)) if found else FLAT_NO
+    if found:
+        return Answer(YES, tuple(Because(one.ref, one.text, one.terms[clause.head]) for one in found))
+    state = facts.lists.get("adverse-events")
+    return listed("adverse-events", (), facts) if state is not None and state.asked and not state.refused else FLAT_NO
 
 
 def _is_reported(clause: Clause, one: AdverseEvent) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta, timezone
 from fractions import Fraction
 
-from cds.examples import intolerances
+from cds.examples import intolerances, whole_lists
 from cds.examples.lines import NOW
 from cds.examples.lines import Slip as _Slip
 from cds.examples.lines import ago as _ago
@@ -25,7 +25,7 @@ from cds.facts.allergies import NOTHING_RECORDED
 from cds.facts.conditions import true_until
 from cds.facts.gather import by_term
 from cds.facts.model import (CURRENT, ENDED, LISTS, ON_HOLD, ORDERED, POSSIBLE, AdverseEvent, Allergy, Condition, Dose, ListState,
-                             Measurement, Medication, Order, PatientFacts, Procedure)
+                             Measurement, Medication, Order, PatientFacts, Procedure, Recorded)
 from cds.facts.results import told
 from cds.intervals import Moment
 from cds.quantities import quantity
@@ -33,15 +33,16 @@ from cds.rulefile.language import HOOKS, RESULTS, ROUTES, SEXES
 from cds.rulefile.problems import Problem, did_you_mean
 from cds.rulefile.rule import Example
 from cds.rulefile.source import Node
-from cds.terms.model import CONDITION, ICD10, MEASUREMENT, SNOMED, Recognised, Term
+from cds.terms.model import CONDITION, MEASUREMENT, Recognised, Term
+from cds.terms.systems import ICD10, SNOMED
 from cds.terms.recognise import Recogniser
 
 _WORDS: dict[str, tuple[str, ...]] = {
     "ordering": ("by_route", "for", "dose", "over", "rate", "method", "strength", "diluted", "planned"),
-    "taking": ("status", "matched", "daily_dose"), "took": ("stopped", "matched"),
-    "has": ("began", "entered", "diagnosis", "matched", "code"), "had": ("began", "entered", "code"),
+    "taking": ("status", "matched", "daily_dose", "began", "by"), "took": ("stopped", "matched", "by"),
+    "has": ("began", "entered", "diagnosis", "matched", "code", "by"), "had": ("began", "entered", "code", "by"),
     "measured": ("was", "taken"), "age": (), "sex": (), "at": (), "unavailable": ("before",), "unclassified": (),
-    **intolerances.WORDS,
+    **intolerances.WORDS, **whole_lists.WORDS,
 }
 _STATES = {"on hold": ON_HOLD, "unknown": POSSIBLE}
 
@@ -65,6 +66,7 @@ class _Draft:
     unread: dict[str, ListState] = field(default_factory=dict)
     empty: set[str] = field(default_factory=set)
     unsent: set[str] = field(default_factory=set)
+    recorded: dict[str, Recorded] = field(default_factory=dict)
     unclassified: list[str] = field(default_factory=list)
 
 
@@ -83,7 +85,8 @@ def facts(example: Example, recogniser: Recogniser, terms: dict[str, Term], scop
     lists |= {name: ListState(False, "not sent by the EHR", asked=False) for name in draft.unsent}
     return PatientFacts(example.hook, NOW, timezone.utc, tuple(draft.orders), by_term(draft.medications), by_term(draft.conditions),
                         by_term(draft.measurements), by_term(draft.allergies), draft.birth, draft.sex, lists, (), tuple(draft.unclassified),
-                        procedures=by_term(draft.procedures), adverse_events=by_term(draft.adverse_events))
+                        procedures=by_term(draft.procedures), adverse_events=by_term(draft.adverse_events),
+                        recorded=whole_lists.recorded(draft.recorded, draft.unread.keys() | draft.unsent))
 
 
 def _line(line: Node, draft: _Draft) -> None:
@@ -137,8 +140,9 @@ def _taking(line: Node, head: Node, draft: _Draft) -> None:
     status = _choice(line, "status", tuple(_STATES))
     dose = line.get("daily_dose")
     state = _STATES.get(status, CURRENT)
+    began = line.get("began")
     draft.medications.append(Medication(_ref(line), head.text, f"{head.text}, {status or 'active'}", found, (head.text,), line.get("matched") is not None,
-                                        state, doubts=(f"status {status}",) if state == POSSIBLE else (),
+                                        state, _ago(began) if began else None, source=_by(line), doubts=(f"status {status}",) if state == POSSIBLE else (),
                                         daily_mg=_quantity(dose, dose.text, ("mass",)).value if dose else None))
 
 
@@ -147,7 +151,12 @@ def _took(line: Node, head: Node, draft: _Draft) -> None:
     if stopped is None:
         raise _Slip(line, "missing-key", "`took` has no `stopped`", "Say when: `stopped: 3 days ago`.")
     draft.medications.append(Medication(_ref(line), head.text, f"{head.text}, stopped {stopped.text}", _medication(head, draft, line), (head.text,),
-                                        line.get("matched") is not None, ENDED, ended=_ago(stopped)))
+                                        line.get("matched") is not None, ENDED, ended=_ago(stopped), source=_by(line)))
+
+
+def _by(line: Node) -> str:
+    node = line.get("by")
+    return node.text if node is not None else ""
 
 
 def _has(line: Node, head: Node, draft: _Draft, active: bool = True) -> None:
@@ -160,7 +169,8 @@ def _has(line: Node, head: Node, draft: _Draft, active: bool = True) -> None:
     terms = dict.fromkeys((*draft.recogniser.including(name), *known.terms), how)
     draft.conditions.append(Condition(_ref(line), name, f"{name}, {'active' if active else 'over'}", terms, active, onset=onset, recorded=recorded,
                                       doubts=(f"{unsure.text} diagnosis",) if unsure else (),
-                                      true_until=true_until(known, onset, recorded, timezone.utc)))
+                                      true_until=true_until(known, onset, recorded, timezone.utc),
+                                      codes=frozenset((line.mapping["code"].text if line.get("code") else name,)), source=_by(line)))
 
 
 def _known(line: Node, name: str, draft: _Draft) -> Recognised:
@@ -168,7 +178,7 @@ def _known(line: Node, name: str, draft: _Draft) -> Recognised:
     code = line.get("code")
     if code is None:
         return Recognised({}, lasts=draft.recogniser.lasting(name))
-    known = draft.recogniser.condition(tuple((next(iter(system)), code.text, "") for system in (ICD10, SNOMED)), "")
+    known = draft.recogniser.condition(tuple((system, code.text, "") for system in (ICD10, SNOMED)), "")
     if name not in known.terms:
         raise _Slip(code, "unknown-term", f"`{code.text}` is not a code of `{name}`", "Use a code of that term, or leave `code` out.")
     return known
@@ -218,7 +228,7 @@ def _unclassified(line: Node, head: Node, draft: _Draft) -> None:
 _READERS: dict[str, Callable[[Node, Node, _Draft], None]] = {
     "ordering": _ordering, "taking": _taking, "took": _took, "has": _has, "had": lambda line, head, draft: _has(line, head, draft, False),
     "measured": _measured, "age": _age, "sex": _sex, "at": _at, "unavailable": _unavailable, "unclassified": _unclassified,
-    **intolerances.READERS,
+    **intolerances.READERS, **whole_lists.READERS,
 }
 assert _READERS.keys() == _WORDS.keys()
 

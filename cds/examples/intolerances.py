@@ -7,14 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from cds.examples.lines import Slip, ago, choice, medication, quantity, ref, term
-from cds.facts.model import DOSED_FOR, LISTS, AdverseEvent, Allergy, Measurement, Procedure
+from cds.facts.model import DOSED_FOR, AdverseEvent, Allergy, Measurement, Procedure
 from cds.rulefile.language import CHOICES, NOT_STATED
 from cds.rulefile.source import Node
 from cds.terms.model import PROCEDURE, REACTION
 
 WORDS: dict[str, tuple[str, ...]] = {
     "allergic_to": ("recorded_as", "reaction", "criticality", "matched"), "had_procedure": ("done", "status", "matched"),
-    "had_adverse_event": ("seriousness", "event"), "ordered_before": ("for_weight", "written"), "nothing_recorded": (), "not_sent": (),
+    "had_adverse_event": ("seriousness", "event"), "ordered_before": ("for_weight", "written"),
 }
 """Every such line and the words that may follow; `reaction` and `event` name reaction terms joined by `and`, or `another` for one of none."""
 _ANOTHER = "another"
@@ -59,15 +59,7 @@ def _ordered_before(line: Node, head: Node, draft: Any) -> None:
                                           f"order of {written.text} dosed for {amount}"))
 
 
-def _nothing_recorded(line: Node, head: Node, draft: Any) -> None:
-    draft.empty.add(choice(line, "nothing_recorded", ("allergies",)))
-
-
-def _not_sent(line: Node, head: Node, draft: Any) -> None:
-    draft.unsent.add(choice(line, "not_sent", tuple(LISTS)))
-
-
 READERS: dict[str, Callable[[Node, Node, Any], None]] = {
     "allergic_to": _allergic_to, "had_procedure": _had_procedure, "had_adverse_event": _had_adverse_event,
-    "ordered_before": _ordered_before, "nothing_recorded": _nothing_recorded, "not_sent": _not_sent,
+    "ordered_before": _ordered_before,
 }

@@ -40,12 +40,22 @@ def moves(clause: Clause, others: tuple[str, ...], recogniser: Recogniser) -> It
     else:
         for line in _LINES.get(clause.verb, _nothing)(clause, others, recogniser):
             yield Move(line)
-    if VERBS[clause.verb].reads in LISTS and VERBS[clause.verb].reads != "patient":
-        yield Move((("unavailable", VERBS[clause.verb].reads),))
+    name = str(clause.head) if VERBS[clause.verb].of_list else VERBS[clause.verb].reads
+    if name in LISTS and name != "patient":
+        yield Move((("unavailable", name),))
 
 
 def _nothing(clause: Clause, others: tuple[str, ...], recogniser: Recogniser) -> Iterator[Line]:
     yield from ()
+
+
+def _whole_list(clause: Clause, others: tuple[str, ...], recogniser: Recogniser) -> Iterator[Line]:
+    name = str(clause.head)
+    yield (("nothing_recorded", name),)
+    yield (("only_refuted", name),)
+    for when in (*_times(clause.word("within"), clause.word("longer_ago_than")), "never"):
+        yield ("list_updated", name), ("last", when)
+        yield ("none_known", name), ("last", when)
 
 
 def _near(operand: Operand | None, scale: int = 1) -> list[Fraction]:
@@ -91,6 +101,8 @@ def _taking(clause: Clause, others: tuple[str, ...], recogniser: Recogniser) -> 
         yield ("taking", name), ("status", "on hold")
         yield ("taking", name), ("status", "unknown")
         yield ("taking", name), ("matched", "name")
+    for problem in clause.word("without_diagnosis") or ():
+        yield (("had", problem),)
 
 
 def _has(clause: Clause, others: tuple[str, ...], recogniser: Recogniser) -> Iterator[Line]:
@@ -121,6 +133,7 @@ def _age(clause: Clause, others: tuple[str, ...], recogniser: Recogniser) -> Ite
 
 
 _LINES = {
+    "nothing_recorded": _whole_list, "list_updated": _whole_list,
     "taking": _taking, "taking_classes": _taking, "has": _has, "has_had": _has, "measured": _measured, "not_measured": _measured, "age": _age,
     "sex": lambda clause, others, recogniser: ((("sex", one),) for one in ("female", "male")),
     "at": lambda clause, others, recogniser: ((("at", one),) for one in HOOKS),

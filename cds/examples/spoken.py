@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from cds.examples.whole_lists import WORDS as WHOLE
 from cds.facts.model import LISTS
 from cds.rulefile.rule import Example
 from cds.rulefile.source import Node
@@ -11,12 +12,14 @@ from cds.rulefile.source import Node
 _HEADS = {
     "ordering": "the order is for {}", "taking": "the patient takes {}", "took": "the patient took {}", "has": "the patient has {}",
     "had": "the patient once had {}", "age": "the patient is {} old", "sex": "the patient's sex is {}", "at": "the hook is {}",
-    "unavailable": "the {} could not be read", "unclassified": "one medication cannot be told",
+    "unavailable": "the {} could not be read", "unclassified": "one medication cannot be told", "nothing_recorded": "the {} is empty", "only_refuted": "every entry of the {} was refuted",
+    "none_known": "the {} is said to be empty", "list_updated": "the {} holds an entry",
 }
 _WORDS = {
     "by_route": "{} route", "for": "for {}", "dose": "dose {}", "over": "over {}", "rate": "rate {}", "method": "given as a {}",
     "strength": "product of {}", "diluted": "to be diluted", "planned": "planned {}", "status": "status: {}", "daily_dose": "{} a day",
-    "stopped": "stopped {}", "began": "began {}", "entered": "entered {}", "diagnosis": "{} diagnosis", "was": "{}", "taken": "{}", "before": "before {}",
+    "stopped": "stopped {}", "began": "began {}", "entered": "entered {}", "diagnosis": "{} diagnosis", "was": "{}", "taken": "{}", "before": "before {}", "last": "the newest from {}",
+    "by": "recorded by {}",
 }
 
 
@@ -27,7 +30,7 @@ def lines(example: Example, says: Mapping[str, str]) -> list[str]:
 
 def _line(node: Node, says: Mapping[str, str]) -> str:
     (verb, head), *words = node.mapping.items()
-    name = LISTS.get(head.text, head.text) if verb == "unavailable" else _said(head, says)
+    name = LISTS.get(head.text, head.text) if verb in ("unavailable", *WHOLE) else _said(head, says)
     lead = f"{name} was measured" if verb == "measured" else _HEADS.get(verb, verb.replace("_", " ") + ": {}").format(name)
     return ", ".join([lead, *(_word(word, child, says) for word, child in words)])
 

@@ -12,17 +12,20 @@ from cds.facts.medications import identify
 from cds.facts.model import AdverseEvent
 from cds.fhir import read
 from cds.fhir.bundles import Chart
+from cds.terms.model import Recognised
 from cds.terms.recognise import Recogniser
 
 
-def adverse_events(chart: Chart, recogniser: Recogniser) -> Iterator[AdverseEvent]:
-    """Every adverse event whose suspected drug can be told and belongs to a term."""
+def adverse_events(chart: Chart, recogniser: Recogniser) -> Iterator[AdverseEvent | Mapping[str, Any]]:
+    """Every adverse event laid to a drug of a term; a raw resource comes back where a suspected drug cannot be told."""
     for resource in chart.resources.get("AdverseEvent", ()):
         if read.text(resource.get("actuality")).lower() == "potential" or read.status(resource) == "entered-in-error":
             continue
-        terms = {name: how for suspect in read.listed(resource.get("suspectEntity"))
-                 for name, how in _suspected(suspect, chart, recogniser).items()}
+        suspected = [_suspected(suspect, chart, recogniser) for suspect in read.listed(resource.get("suspectEntity"))]
+        terms = {name: how for known in suspected for name, how in known.terms.items()}
         if not terms:
+            if not all(known.named for known in suspected):
+                yield resource
             continue
         concept = _event(resource)
         label = concept[1] or next((display or code for _, code, display in concept[0] if display or code), "event not named")
@@ -41,12 +44,12 @@ def _event(resource: Mapping[str, Any]) -> read.Concept:
     return read.NO_CONCEPT
 
 
-def _suspected(suspect: Mapping[str, Any], chart: Chart, recogniser: Recogniser) -> dict[str, str]:
-    """The terms of one suspected drug: a concept, or a reference to a Medication, an order, a statement or an administration."""
+def _suspected(suspect: Mapping[str, Any], chart: Chart, recogniser: Recogniser) -> Recognised:
+    """What one suspected drug is: a concept, or a reference to a Medication, an order, a statement or an administration."""
     instance = suspect.get("instance") or suspect.get("instanceReference") or {}
     ref = read.reference(instance)
     held = next((one for kind in ("MedicationRequest", "MedicationStatement", "MedicationAdministration")
                  for one in chart.resources.get(kind, ()) if ref and read.tail(ref) == one.get("id") and f"{kind}/" in ref), None)
     if held is not None:
-        return identify(held, chart, recogniser).terms
-    return identify({"medicationCodeableConcept": suspect.get("instanceCodeableConcept"), "medicationReference": instance}, chart, recogniser).terms
+        return identify(held, chart, recogniser)
+    return identify({"medicationCodeableConcept": suspect.get("instanceCodeableConcept"), "medicationReference": instance}, chart, recogniser)

@@ -35,21 +35,29 @@ def allergies(chart: Chart, recogniser: Recogniser) -> Iterator[Allergy | Mappin
             continue
         if terms:
             yield _allergy(resource, next(one.name for one in known if one.terms), terms, recogniser)
-        elif not any(one.named for one in known) and not any(code.strip() in _NONE_KNOWN for codings, _ in concepts for _, code, _ in codings):
+        elif not (any(one.named for one in known) or _not_asked(resource)
+                  or any(code.strip() in _NONE_KNOWN for codings, _ in concepts for _, code, _ in codings)):
             yield resource
 
 
 def _allergy(resource: Mapping[str, Any], name: str, terms: dict[str, str], recogniser: Recogniser) -> Allergy:
-    gone = sorted(read.codes(resource.get("clinicalStatus")) & _OVER)
-    kind = next(iter(read.codes(resource.get("type"))), "")
+    gone = _over(resource)
+    stated = read.codes(resource.get("type"))
+    kind = next((one for one in ("allergy", "intolerance") if one in stated), "")
     criticality = read.text(resource.get("criticality")).lower()
     shown = [found for one in read.listed(resource.get("reaction")) for found in _manifestations(one)]
     said = ", ".join(dict.fromkeys(label for label in (_label(one) for one in shown) if label))
-    parts = [f"{name}, {kind if kind in ('allergy', 'intolerance') else 'allergy'} {gone[0] if gone else 'recorded'}", said,
+    parts = [f"{name}, {kind or 'allergy'} {gone[0] if gone else 'recorded'}", said,
              "criticality high" if criticality == "high" else ""]
     return Allergy(read.name(resource), name, ", ".join(part for part in parts if part), terms,
-                   recorded_as="over" if gone else kind if kind in ("allergy", "intolerance") else "",
+                   recorded_as="over" if gone else kind,
                    reactions=tuple(recogniser.reaction(*one) for one in shown), criticality=criticality)
+
+
+def _over(resource: Mapping[str, Any]) -> list[str]:
+    """The status that says that an allergy is over; empty where another one says that it is not."""
+    status = read.codes(resource.get("clinicalStatus"))
+    return [] if "active" in status else sorted(status & _OVER)
 
 
 def _manifestations(reaction: Mapping[str, Any]) -> list[read.Concept]:
@@ -69,7 +77,7 @@ def _label(concept: read.Concept) -> str:
 def reactions_without_agent(chart: Chart, recogniser: Recogniser, wanted: Wanted) -> Iterator[Condition]:
     """Entries of the allergy list that name no drug but a kind of reaction the rules know, for example an anaesthetic allergy."""
     for resource in _counting(chart):
-        if read.codes(resource.get("clinicalStatus")) & _OVER:
+        if _over(resource):
             continue
         codings, said = read.concept(resource.get("code"))
         if recogniser.medication(codings, said).terms:

@@ -15,14 +15,20 @@ from cds.facts.measurements import measurements
 from cds.facts.medications import Asked, Record, counts_at_all, medications
 from cds.facts.model import AdverseEvent, Allergy, Condition, ListState, Measurement, Medication, PatientFacts, Procedure, Unreadable, Wanted
 from cds.facts.procedures import procedures
+from cds.facts.recorded import recorded
 from cds.facts.weights import INDEX, body_mass_index, of_earlier_orders
 from cds.fhir import read
-from cds.fhir.bundles import NOT_SENT, Chart, Received
+from cds.fhir.bundles import NOT_SENT, SENT_AS_NULL, Chart, Received
 from cds.hooks.request import HookRequest
-from cds.intervals import moment
+from cds.intervals import birth_date, is_future, moment
 from cds.terms.recognise import Recogniser
 
 TREATED_WITHIN = timedelta(days=365)
+_MOST_NAMED = 3
+_UNREAD = {"conditions": (("problem", "problems"), "no code and no name"), "allergies": (("allergy", "allergies"), "no code and no name"),
+           "procedures": (("procedure", "procedures"), "no code and no name"),
+           "adverse-events": (("adverse event report", "adverse event reports"), "a suspected drug without code and name")}
+"""What an entry of a list is called, one and several, and what it lacks where it cannot be read."""
 _UNSENT = ListState(False, NOT_SENT.reason, asked=False)
 _Fact = TypeVar("_Fact", Medication, Condition, Measurement, Allergy, Procedure, AdverseEvent)
 
@@ -39,16 +45,11 @@ def gather(request: HookRequest, drafts: orders.Drafts, found: Chart, recogniser
             drugs.append(one)
         elif not known.named and counts_at_all(resource):
             unclassified.append(read.name(resource))
-    problems: list[Condition] = []
-    for one in conditions(found, recogniser, asked.zone, wanted):
-        problems.append(one) if isinstance(one, Condition) else unreadable.append(_unread("problem", "conditions", one))
-    sensitive: list[Allergy] = []
-    for one in allergies(found, recogniser):
-        sensitive.append(one) if isinstance(one, Allergy) else unreadable.append(_unread("allergy", "allergies", one))
+    problems = _read(conditions(found, recogniser, asked, wanted), Condition, "conditions", unreadable)
+    sensitive = _read(allergies(found, recogniser), Allergy, "allergies", unreadable)
     problems += reactions_without_agent(found, recogniser, wanted)
-    done: list[Procedure] = []
-    for one in procedures(found, recogniser, asked.zone, wanted):
-        done.append(one) if isinstance(one, Procedure) else unreadable.append(_unread("procedure", "procedures", one))
+    done = _read(procedures(found, recogniser, asked.zone, wanted), Procedure, "procedures", unreadable)
+    events = _read(adverse_events(found, recogniser), AdverseEvent, "adverse-events", unreadable)
     measured, implausible = _measured(found, recogniser, asked, records, scope, unreadable)
     _left_out(found, drafts, unreadable)
     unreadable += drafts.conflicts
@@ -63,15 +64,22 @@ def gather(request: HookRequest, drafts: orders.Drafts, found: Chart, recogniser
         ketamine = orders.treatments(records, asked, scope, members, TREATED_WITHIN)
     return PatientFacts(
         request.hook, asked.now, asked.zone, tuple(ketamine), by_term(drugs), by_term(problems), by_term(measured), by_term(sensitive),
-        moment(patient.get("birthDate"), asked.zone), _sex(patient), lists, tuple(unreadable), tuple(unclassified),
-        by_term(implausible), by_term(done), by_term(adverse_events(found, recogniser)))
+        birth_date(patient.get("birthDate"), asked.zone), _sex(patient), lists, tuple(unreadable), tuple(unclassified),
+        by_term(implausible), by_term(done), by_term(events), recorded(found, wanted, asked, _of(records, scope)))
+
+
+def _of(records: Iterable[Record], term: str) -> frozenset[int]:
+    """Which resources of a chart are of a drug of some term."""
+    return frozenset(id(resource) for resource, known, _ in records if term in known.terms)
 
 
 def _measured(found: Chart, recogniser: Recogniser, asked: Asked, records: Iterable[Record], scope: str,
               unreadable: list[Unreadable]) -> tuple[list[Measurement], list[Measurement]]:
     """Usable measurements, with what can be worked out from them, and implausible ones; what could not be read is noted."""
     measured, implausible, unread = measurements(found, recogniser, asked.zone)
-    unreadable += [Unreadable(f"{said} could not be read", "observations") for said in unread]
+    unreadable += unread
+    unreadable += [Unreadable(f"{one.text} lies in the future and could not be used", "observations") for one in measured
+                   if one.taken.latest > asked.now and is_future(one.taken, asked.now)]
     unreadable += [Unreadable(f"{said} could not be used", "observations") for said in dict.fromkeys(one.text for one in implausible)]
     index = body_mass_index(measured, (INDEX,))
     return [*measured, *([index] if index else []), *of_earlier_orders(records, asked.zone, scope)], implausible
@@ -86,8 +94,17 @@ def by_term(facts: Iterable[_Fact]) -> dict[str, tuple[_Fact, ...]]:
     return {term: tuple(members) for term, members in found.items()}
 
 
-def _unread(what: str, where: str, resource: Mapping[str, Any]) -> Unreadable:
-    return Unreadable(f"1 {what} has no code and no name", where, read.name(resource))
+def _read(found: Iterable[_Fact | Mapping[str, Any]], kind: type[_Fact], where: str, unreadable: list[Unreadable]) -> list[_Fact]:
+    """The facts among what an extractor found; the entries it could not read are counted and named."""
+    facts: list[_Fact] = []
+    refs: list[str] = []
+    for one in found:
+        facts.append(one) if isinstance(one, kind) else refs.append(read.name(one))
+    if refs:
+        what, lacks = _UNREAD[where]
+        said = f"1 {what[0]} has {lacks}" if len(refs) == 1 else f"{len(refs)} {what[1]} have {lacks}"
+        unreadable.append(Unreadable(said, where, ", ".join(refs[:_MOST_NAMED]) + (", …" if len(refs) > _MOST_NAMED else "")))
+    return facts
 
 
 def _left_out(found: Chart, drafts: orders.Drafts, unreadable: list[Unreadable]) -> None:
@@ -104,7 +121,10 @@ def _sex(patient: Mapping[str, Any]) -> str | None:
 
 def _lists(found: Chart, asked: Asked) -> dict[str, ListState]:
     received = found.received
-    states = {name: _state(received.get(name.replace("-", ""), NOT_SENT)) for name in ("conditions", "allergies", "procedures", "adverse-events")}
+    states = {name: _state(received.get(name, NOT_SENT)) for name in ("conditions", "allergies", "procedures")}
+    reports = received.get("adverseevents", NOT_SENT)
+    none = reports.reason == SENT_AS_NULL  # an EHR says so that it has no such list
+    states["adverse-events"] = replace(_state(reports), asked=reports.asked and not none, refused=reports.refused)
     states["medications"] = _medication_list(received.get("medicationstatements", NOT_SENT), received.get("medicationrequests", NOT_SENT))
     states["observations"] = _observation_list(received.get("observations", NOT_SENT), found, asked)
     given = received.get("medicationadministrations")

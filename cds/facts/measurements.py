@@ -6,6 +6,7 @@ used and is reported (reference: rulebook corrections, blood-pressure-severe).
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta, tzinfo
@@ -14,16 +15,17 @@ from functools import lru_cache
 from typing import Any
 
 from cds.facts import results
-from cds.facts.model import Measurement
+from cds.facts.model import Measurement, Unreadable
 from cds.fhir import read
 from cds.fhir.bundles import Chart
 from cds.intervals import Moment, moment
 from cds.quantities import UNITS, amount, decimal, exact
 from cds.terms.load import loinc_check_digit
-from cds.terms.model import LOINC
 from cds.terms.recognise import Recogniser
+from cds.terms.systems import LOINC, system
 
 _FINAL = frozenset({"final", "amended", "corrected", "preliminary", "unknown", ""})
+_VOID = frozenset({"entered-in-error", "cancelled", "registered"})
 _VALUES = frozenset({"valueQuantity", "valueInteger", "valueString", "dataAbsentReason", "valueDecimal"})
 _DIMENSIONS = ("pressure", "weight", "share", "frequency", "length", "body mass index")
 _DEFAULT_UNITS = {"systolic-blood-pressure": "mmHg", "diastolic-blood-pressure": "mmHg", "oxygen-saturation": "%",
@@ -34,18 +36,21 @@ _SAME_READING = timedelta(minutes=5)
 SYSTOLIC, DIASTOLIC = "systolic-blood-pressure", "diastolic-blood-pressure"
 
 
-def measurements(chart: Chart, recogniser: Recogniser, zone: tzinfo) -> tuple[list[Measurement], list[Measurement], list[str]]:
-    """Usable measurements, implausible ones, and observations of ours that could not be read (in words)."""
+def measurements(chart: Chart, recogniser: Recogniser, zone: tzinfo) -> tuple[list[Measurement], list[Measurement], list[Unreadable]]:
+    """Usable measurements, implausible ones, and what of our observations could not be read."""
     found: list[Measurement] = []
     unread: list[str] = []
+    odd: Counter[str] = Counter()
     for resource in chart.resources.get("Observation", ()):
-        final = read.status(resource) in _FINAL
+        status, before = read.status(resource), len(found)
+        final = status not in _VOID
         for holder in (resource, *read.listed(resource.get("component"))):
             concept = read.concept(holder.get("code"))
             if concept == read.NO_CONCEPT and final:
-                unread.append("a measurement without a code or a name")
-            elif any(system in LOINC and not loinc_check_digit(code.strip()) for system, code, _ in concept[0]):
-                unread.append("a measurement with a code that is none")
+                unread.append("a measurement without a code or a name could not be read")
+            else:
+                unread += [f"{(concept[1] or display or 'a measurement')[:60]}, whose code {code.strip()[:20]} is none, could not be read"
+                           for spelled, code, display in concept[0] if system(spelled) == LOINC and not loinc_check_digit(code.strip())][:1]
             terms = recogniser.measurement(*concept)
             if terms and terms[0] in recogniser.results:
                 if final:
@@ -54,8 +59,16 @@ def measurements(chart: Chart, recogniser: Recogniser, zone: tzinfo) -> tuple[li
             elif terms and final and not _VALUES.isdisjoint(holder):
                 one = _measurement(resource, holder, terms, zone)
                 found.append(one) if isinstance(one, Measurement) else unread.append(one)
+        if len(found) > before and status not in _FINAL:
+            odd[status] += 1
     usable, unusable = _plausible(found)
-    return usable, unusable, unread
+    return usable, unusable, [Unreadable(said, "observations") for said in unread] + [_strange(status, count) for status, count in odd.items()]
+
+
+def _strange(status: str, count: int) -> Unreadable:
+    """A status that FHIR does not know is left out of account, and its measurements are used: they are rarely void."""
+    measured, used = ("1 measurement", "it is") if count == 1 else (f"{count} measurements", "they are")
+    return Unreadable(f"“{status[:20]}” is not a FHIR status; {used} used all the same", f"status of {measured}")
 
 
 def _measurement(resource: Mapping[str, Any], holder: Mapping[str, Any], terms: tuple[str, ...], zone: tzinfo) -> Measurement | str:
@@ -63,10 +76,10 @@ def _measurement(resource: Mapping[str, Any], holder: Mapping[str, Any], terms: 
     start, end = read.period_ends(resource.get("effectivePeriod"))
     taken = moment(resource.get("effectiveDateTime") or resource.get("effectiveInstant") or end or start, zone)
     if taken is None:
-        return f"{name} without a usable date"
+        return f"{name} without a usable date could not be read"
     raw, unit = read.quantity(holder.get("valueQuantity"))
     if type(holder.get("valueQuantity")) is dict and holder["valueQuantity"].get("comparator"):
-        return f"{name} of {taken.day()}, only known as a limit,"
+        return f"{name} of {taken.day()}, only known as a limit, could not be read"
     if raw is None:
         raw, unit = holder.get("valueInteger") if holder.get("valueInteger") is not None else holder.get("valueString"), ""
         if isinstance(raw, str) and " " in raw.strip():
@@ -81,7 +94,7 @@ def _measurement(resource: Mapping[str, Any], holder: Mapping[str, Any], terms: 
             if value is not None:
                 return Measurement(read.name(resource), terms, value, dimension, taken,
                                    f"{name} {decimal(value, 1)} {_SHOWN[dimension]} on {_when(taken, zone)}")
-    return f"{name} of {taken.day()} without a usable value"
+    return f"{name} of {taken.day()} without a usable value could not be read"
 
 
 @lru_cache(maxsize=4096)

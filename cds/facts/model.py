@@ -22,17 +22,21 @@ CURRENT, POSSIBLE, ON_HOLD, ENDED, ORDERED = "current", "possibly current", "on 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """The terms that are looked for in a chart, and those of them whose daily dose is asked for."""
+    """The terms that are looked for in a chart, those of them whose daily dose is asked for, the lists that are asked about as a whole, and those of them
+    of which the newest entry is asked for."""
 
     terms: frozenset[str]
     dosed: frozenset[str] = frozenset()
+    lists: frozenset[str] = frozenset()
+    dated: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class ListState:
     """Whether a list was read completely; if not, why, and from which instant on it is complete all the same.
 
-    `asked` is False where the EHR sent nothing at all under its key; `open` says why a list that was read proves no absence.
+    `asked` is False where the EHR sent nothing at all under its key; `open` says why a list that was read proves no absence;
+    `refused` means that the EHR has no such list for us, where few EHRs have one.
     """
 
     read: bool
@@ -40,11 +44,27 @@ class ListState:
     complete_since: datetime | None = None
     asked: bool = True
     open: str = ""
+    refused: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A list as a whole: whether any entry counts, and the newest one that says when it was made, else one of those that do not say it.
+
+    `refuted` is True where none counts and some were refuted or entered in error, `denied` where the chart says that there are none.
+    """
+
+    entries: bool = False
+    refuted: bool = False
+    denied: bool = False
+    newest: Moment | None = None
+    ref: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Medication:
-    """One drug in a chart or among the other draft orders; `terms` says how each term was matched."""
+    """One drug in a chart or among the other draft orders; `terms` says how each term was matched, `source` who recorded it."""
 
     ref: str
     name: str
@@ -58,11 +78,12 @@ class Medication:
     last_known: Moment | None = None
     doubts: tuple[str, ...] = ()
     daily_mg: Fraction | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One problem or diagnosis that counts; `history` marks a history code, which never has a date.
+    """One problem or diagnosis that counts; `history` marks a history code, which never has a date; `source` is who recorded it.
 
     `true_until` holds the terms that end by themselves, each with its last instant, or None where the record has no date.
     """
@@ -79,6 +100,8 @@ class Condition:
     history: bool = False
     doubts: tuple[str, ...] = ()
     true_until: dict[str, datetime | None] = field(default_factory=dict)
+    codes: frozenset[str] = frozenset()
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +253,7 @@ class PatientFacts:
     unusable: dict[str, tuple[Measurement, ...]] = field(default_factory=dict)
     procedures: dict[str, tuple[Procedure, ...]] = field(default_factory=dict)
     adverse_events: dict[str, tuple[AdverseEvent, ...]] = field(default_factory=dict)
+    recorded: dict[str, Recorded] = field(default_factory=dict)
     memo: dict[object, Any] = field(default_factory=dict, compare=False, repr=False)
     now: float = field(init=False, compare=False, repr=False)
     """When it is asked, in seconds since 1970."""

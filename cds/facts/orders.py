@@ -14,8 +14,9 @@ from cds.facts.model import Dose, Medication, Order, Unreadable, Wanted
 from cds.fhir import bundles, read
 from cds.fhir.bundles import Chart
 from cds.intervals import Moment, moment
-from cds.terms.model import LOINC, SNOMED, Recognised
+from cds.terms.model import Recognised
 from cds.terms.recognise import Recogniser
+from cds.terms.systems import LOINC, SNOMED, system
 
 _DRUG_ORDERS = frozenset({"MedicationRequest", "MedicationOrder"})
 _SERVICE_ORDERS = frozenset({"ServiceRequest", "ProcedureRequest", "ReferralRequest"})
@@ -50,6 +51,8 @@ def drafts(entries: tuple[Mapping[str, Any], ...], chart: Chart, recogniser: Rec
     for resource, full_url in flat:
         if resource["resourceType"] in ("Medication", "Condition"):
             bundles.add(chart, resource, full_url, patient_id)
+    strangers = {url for resource, url in flat if resource["resourceType"] == "Patient" and type(url) is str
+                 and bundles.is_of_another(resource, "Patient", patient_id)}
     for number, (resource, _) in enumerate(flat, 1):
         kind = resource["resourceType"]
         if kind not in _DRUG_ORDERS and kind not in _SERVICE_ORDERS:
@@ -57,7 +60,7 @@ def drafts(entries: tuple[Mapping[str, Any], ...], chart: Chart, recogniser: Rec
             if kind not in _OTHER_ORDERS | _BESIDE:
                 found.conflicts.append(Unreadable(f"a {kind[:40]} cannot be read as an order", "draft orders"))
             continue
-        if bundles.is_of_another(resource, kind, patient_id):
+        if bundles.is_of_another(resource, kind, patient_id) or (strangers and bundles.subject(resource) in strangers):
             found.of_another_patient += 1
             continue
         found.readable += 1
@@ -126,7 +129,7 @@ def needs_chart(entries: tuple[Mapping[str, Any], ...], found: Drafts) -> bool:
 
 def _has_public_code(resource: Mapping[str, Any]) -> bool:
     """Whether a service is coded in LOINC or SNOMED CT, which have no code for a ketamine infusion."""
-    return any(system in LOINC | SNOMED for system, _, _ in read.concept(resource.get("code"))[0])
+    return any(system(spelled) in (LOINC, SNOMED) for spelled, _, _ in read.concept(resource.get("code"))[0])
 
 
 def _service(resource: Mapping[str, Any], recogniser: Recogniser) -> Recognised:
@@ -142,7 +145,7 @@ def _order(resource: Mapping[str, Any], ref: str, known: Recognised, chart: Char
         said = " ".join((known.name, *(read.text(note.get("text")) for note in read.listed(resource.get("note")))))
         by_text = dosage.text_dose(said) if resource.get("resourceType") in _SERVICE_ORDERS else None
         doses = (by_text,) if by_text else ()
-    target = medication_resource(resource, resource.get("medicationReference"), chart) or {}
+    target = medication_resource(resource, read.medication(resource)[1], chart) or {}
     planned = _planned(resource, entries, asked)
     reasons, reason_known = _reasons(resource, chart, recogniser)
     modifier = resource.get("modifierExtension")

@@ -1,4 +1,4 @@
-"""Procedures that were done: FHIR R4 Procedure (and the R5 names of its dates), by code or by name."""
+"""Procedures that were done: FHIR R4 Procedure (with the R5 names of its dates, and what earlier releases say of one not done), by code or by name."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def procedures(chart: Chart, recogniser: Recogniser, zone: tzinfo, wanted: Wante
     """Every procedure of a wanted term that was at least begun; a raw resource comes back where nothing about it can be read."""
     for resource in chart.resources.get("Procedure", ()):
         status = read.status(resource)
-        if status in _NEVER:
+        if status in _NEVER or resource.get("notDone") is True or resource.get("notPerformed") is True:
             continue
         known = recogniser.procedure(*read.concept(resource.get("code")))
         if not known.named:
@@ -28,6 +28,8 @@ def procedures(chart: Chart, recogniser: Recogniser, zone: tzinfo, wanted: Wante
         elif not wanted.terms.isdisjoint(known.terms):
             done = _done(resource, zone)
             doubts = () if status in _DONE else (f"status {status[:20] or 'not recorded'}",)
+            if resource.get("modifierExtension"):
+                doubts = (*doubts, "carries a modifier extension this service does not know")
             said = [known.name, f"done {done.day()}" if done else "date not recorded", *doubts]
             yield Procedure(read.name(resource), known.name, ", ".join(said), known.terms, done, doubts)
 

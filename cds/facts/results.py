@@ -29,13 +29,13 @@ def result(resource: Mapping[str, Any], holder: Mapping[str, Any], terms: tuple[
     start, end = read.period_ends(resource.get("effectivePeriod"))
     taken = moment(resource.get("effectiveDateTime") or resource.get("effectiveInstant") or end or start, zone)
     if taken is None:
-        return f"{name} without a usable date"
+        return f"{name} without a usable date could not be read"
     said, found = _value(holder, results)
     if not said:
         found = _interpreted(holder)
         said = f"interpreted as {found}" if found else ""
     if not said:
-        return f"{name} of {taken.day()} without a usable value"
+        return f"{name} of {taken.day()} without a usable value could not be read"
     shown = said if found in said.casefold() and found else f"{said} ({found or 'unclear'})"
     return Measurement(read.name(resource), terms, Fraction(0), "result", taken, f"{name} {shown} on {taken.day()}", found)
 

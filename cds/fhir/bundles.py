@@ -21,14 +21,21 @@ _KNOWN = frozenset((*TYPES.values(), "MedicationOrder", "Medication", "Practitio
                     "Provenance", "Location", "RelatedPerson", "Device", "Specimen", "Group", "CarePlan", "ServiceRequest", "Procedure"))
 
 
+_ABOUT_PATIENTS = frozenset((*TYPES.values(), "MedicationOrder"))
+
+
 @dataclass(slots=True)
 class Received:
-    """How one prefetch key was answered: complete, or why not; `truncated` pages may still be used for recent entries."""
+    """How one prefetch key was answered: complete, or why not; `truncated` pages may still be used for recent entries.
+
+    `refused` means that the EHR offers no such list, or not to us, and that nothing went wrong.
+    """
 
     complete: bool
     reason: str = ""
     truncated: bool = False
     asked: bool = True
+    refused: bool = False
 
 
 @dataclass(slots=True)
@@ -40,8 +47,10 @@ class Chart:
     by_reference: dict[str, dict[str, Any]] = field(default_factory=dict)
     other_patients: int = 0
     seen: dict[str, dict[str, dict[str, Any]]] = field(default_factory=dict)
+    strangers: set[str] = field(default_factory=set)
 
 
+SENT_AS_NULL = "sent as null"
 NOT_SENT = Received(False, "not sent by the EHR", asked=False)
 
 
@@ -67,14 +76,19 @@ def _take_any(found: Chart, value: object, patient_id: str) -> None:
 def take(found: Chart, value: object, wanted: str, patient_id: str) -> Received:
     """Put an answer, a Bundle or a lone resource, into a chart; says whether it is the whole list of the wanted type."""
     if value is None:
-        return Received(False, "sent as null")
+        return Received(False, SENT_AS_NULL, refused=True)
     if not isinstance(value, dict):
         return Received(False, "sent in a form that is not FHIR")
     kind = value.get("resourceType")
     if kind == "OperationOutcome":
-        return Received(False, f"the EHR answered with an error{_diagnosis(value)}")
+        return Received(False, f"the EHR answered with an error{_diagnosis(value)}", refused=True)
     if kind == "Bundle":
-        return _take_bundle(found, value, wanted, patient_id)
+        received = _take_bundle(found, value, wanted, patient_id)
+        if found.strangers:
+            _leave_out_strangers(found)
+        if wanted == "Patient" and received.complete and not found.resources.get("Patient"):
+            return Received(False, "the answer held no Patient")
+        return received
     if not isinstance(kind, str):
         return Received(False, "sent in a form that is not FHIR")
     strangers = found.other_patients
@@ -114,7 +128,7 @@ def _take_bundle(found: Chart, bundle: Mapping[str, Any], wanted: str, patient_i
             others += 1
         _put(found, resource, kind, entry.get("fullUrl"), patient_id, own)
     if failed:
-        return Received(False, f"the EHR answered with an error{failed}".rstrip())
+        return Received(False, f"the EHR answered with an error{failed}".rstrip(), refused=True)
     if found.other_patients > strangers:
         return Received(False, "held records of another patient")
     if odd:
@@ -159,14 +173,16 @@ def _put(found: Chart, resource: dict[str, Any], kind: str, full_url: object, pa
         if earlier is not None and earlier == resource:
             return
         seen[identity] = resource
+    subject = resource.get("subject")
+    if (type(subject) is not dict or subject.get("reference") != own) and is_of_another(resource, kind, patient_id):
+        found.other_patients += 1
+        if kind == "Patient" and type(full_url) is str:
+            found.strangers.add(full_url)
+        return
     if kind == "Condition" or kind == "Medication":
         found.by_reference[f"{kind}/{identity}"] = resource
         if type(full_url) is str:
             found.by_reference[full_url] = resource
-    subject = resource.get("subject")
-    if (type(subject) is not dict or subject.get("reference") != own) and is_of_another(resource, kind, patient_id):
-        found.other_patients += 1
-        return
     try:
         found.resources[kind].append(resource)
     except KeyError:
@@ -174,14 +190,31 @@ def _put(found: Chart, resource: dict[str, Any], kind: str, full_url: object, pa
 
 
 def is_of_another(resource: Mapping[str, Any], kind: str, patient_id: str) -> bool:
-    """Whether a resource names a patient, and not this one."""
+    """Whether a resource names a patient, and not this one; an entry of a chart also where it is about no patient at all."""
     if kind == "Patient":
         return resource.get("id") not in (None, patient_id)
-    subject = resource.get("subject") or resource.get("patient")
-    ref = subject.get("reference") if type(subject) is dict else None
-    if type(ref) is not str or ref.endswith(patient_id) and ref[-len(patient_id) - 1:-len(patient_id)] in ("/", ""):
+    ref = subject(resource)
+    if not ref or ref[0] == "#" or "?" in ref or ref[:4].lower() == "urn:":
         return False
-    return "Patient/" in ref and read.tail(ref) != patient_id
+    path, _, identity = ref.partition("/_history/")[0].rstrip("/").rpartition("/")
+    if path and path.rpartition("/")[2].lower() != "patient":
+        return kind in _ABOUT_PATIENTS
+    return identity != patient_id
+
+
+def subject(resource: Mapping[str, Any]) -> str:
+    """The reference to whom a resource is about; empty where it names nobody."""
+    named = resource.get("subject") or resource.get("patient")
+    return read.text(named) if type(named) is str else read.reference(named)
+
+
+def _leave_out_strangers(found: Chart) -> None:
+    """Entries whose subject is another patient of the same Bundle, named by the address it has there."""
+    for kind, listed in found.resources.items():
+        kept = [one for one in listed if subject(one) not in found.strangers]
+        found.other_patients += len(listed) - len(kept)
+        found.resources[kind] = kept
+    found.by_reference = {ref: one for ref, one in found.by_reference.items() if subject(one) not in found.strangers}
 
 
 def _failure(outcome: Mapping[str, Any]) -> str:

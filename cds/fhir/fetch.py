@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from typing import Any
 
 from cds.fhir import bases, bundles, paging, read
 from cds.fhir.access import Access
-from cds.fhir.bundles import NOT_SENT, TYPES, Chart, Received
+from cds.fhir.bundles import NOT_SENT, SENT_AS_NULL, TYPES, Chart, Received
 from cds.fhir.outbound import LATE, Server, running
 from cds.fhir.paging import Listing
 from cds.fhir.queries import Searches, filled
@@ -18,8 +19,10 @@ CALLS = 64
 """Calls of one process that are under way at the same time; further ones wait, within their deadline."""
 MOST_DRUGS = 20
 _GRACE = 0.05
+_MEDICATION = re.compile(r"Medication/([A-Za-z0-9._-]{1,256})(?:/_history/[A-Za-z0-9._-]{1,64})?")
 _NOT_OFFERED = frozenset({"medicationstatements", "medicationadministrations", "procedures", "adverseevents"})
-"""Lists that many EHRs do not have: 404 for one that was not sent says so, and not that it failed."""
+"""Lists that many EHRs do not have: 404 for one that was not sent, or as null, says so, and not that it failed."""
+_REFUSED = frozenset({400, 401, 403, 404, 405, 410, 422, 501})
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,22 +134,24 @@ def _enter(found: Chart, key: str, listing: Listing, patient_id: str) -> None:
     """Put what was fetched in the place of what was sent, and say how the list stands now."""
     was = found.received.get(key, NOT_SENT)
     if not listing.pages:
-        if not (listing.status == 404 and key in _NOT_OFFERED and not was.asked):
-            found.received[key] = _failed(was, listing.reason)
+        if not (listing.status == 404 and key in _NOT_OFFERED and (not was.asked or was.reason == SENT_AS_NULL)):
+            found.received[key] = _failed(was, listing.reason, listing.status in _REFUSED)
         return
     document = paging.together(listing.pages)
     _forget(found, document, patient_id)
     received = bundles.take(found, document, TYPES[key], patient_id)
     if listing.reason and (received.complete or received.truncated):
         received = Received(False, listing.reason, truncated=True)
+    elif was.truncated and not (isinstance(document, dict) and document.get("resourceType") == "Bundle"):
+        received = _failed(was, received.reason)
     found.received[key] = received
 
 
-def _failed(was: Received, reason: str) -> Received:
+def _failed(was: Received, reason: str, refused: bool = False) -> Received:
     """A list that could not be fetched; a page that was sent still counts as far as it goes."""
     if was.truncated:
         return Received(False, f"{was.reason}; {reason}", truncated=True)
-    return Received(False, reason)
+    return Received(False, reason, refused=refused)
 
 
 def _forget(found: Chart, document: Any, patient_id: str) -> None:
@@ -164,15 +169,21 @@ def _forget(found: Chart, document: Any, patient_id: str) -> None:
         found.seen[kind] = {identity: one for identity, one in found.seen[kind].items() if identity not in ids}
 
 
-def unnamed(found: Chart, resources: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
-    """`Medication/id` of the drugs that some resources refer to without a name, and that are not in the chart."""
+def unnamed(found: Chart, resources: Iterable[Mapping[str, Any]], base: str) -> tuple[str, ...]:
+    """`Medication/id` of the drugs on a FHIR base that some resources refer to without a name, and that are not in the chart.
+
+    The same id on another server is another drug, so what lies elsewhere stays unnamed.
+    """
     refs: dict[str, None] = {}
     for resource in resources:
-        named = resource.get("medicationReference")
-        ref, identity = read.reference(named), read.tail(read.reference(named))
-        if type(named) is not dict or not ref or ref.startswith(("#", "urn:")) or read.text(named.get("display")):
+        _, named = read.medication(resource)
+        if type(named) is not dict or read.text(named.get("display")):
             continue
-        name = f"Medication/{identity}"
-        if read.is_id(identity) and set(identity) != {"."} and not {ref, name} & found.by_reference.keys():
+        ref = read.reference(named)
+        here = _MEDICATION.fullmatch(ref.removeprefix(base + "/"))
+        if here is None:
+            continue
+        name = f"Medication/{here[1]}"
+        if set(here[1]) != {"."} and not {ref, name} & found.by_reference.keys():
             refs[name] = None
     return tuple(refs)

@@ -130,7 +130,7 @@ def _refuse_status(status: int, retry_after: str) -> None:
         return
     if 300 <= status < 400:
         raise Failed(f"the EHR answered with a redirect ({status})", status)
-    failed = Failed(f"the EHR answered {status}", status, down=status >= 500)
+    failed = Failed(f"the EHR answered {status}", status, down=status >= 500 or status == 429)
     if status == 503 and retry_after.isascii() and retry_after.isdigit() and len(retry_after) < 4:
         raise _Again(failed, int(retry_after))
     raise failed

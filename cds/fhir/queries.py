@@ -10,8 +10,8 @@ from typing import Any
 from urllib.parse import quote
 
 from cds.rulebook import Rulebook
-from cds.rulefile.language import READS_TOO, VERBS
-from cds.rulefile.rule import Ask, Comparison, Rule, asks
+from cds.rulefile.language import VERBS
+from cds.rulefile.rule import Ask, Comparison, Rule, asks, lists_of
 
 _PATIENT = "{{context.patientId}}"
 _KEYS = {"patient": ("patient",), "conditions": ("conditions",), "medications": ("medicationstatements", "medicationrequests"),
@@ -30,12 +30,12 @@ Searches = Mapping[str, tuple[str, ...]]
 def prefetch(hook: str, rules: list[Rule], book: Rulebook) -> dict[str, str]:
     """Prefetch key -> template, for every list the rules of a hook read."""
     found = [ask for rule in rules for ask in _asks(rule)]
-    lists = {VERBS[ask.clause.verb].reads for ask in found} | {READS_TOO.get(word, "") for ask in found for word, _ in ask.clause.words}
+    lists = {name for ask in found for name in lists_of(ask.clause)}
     measured = {ask.clause.head for ask in found if VERBS[ask.clause.verb].head == "measurement"}
     measured |= {name for ask in found for name in ask.clause.word("not_refuted_by") or ()}
     if any(isinstance(ask.clause.head, Comparison) and ask.clause.head.amount.dimension in ("dose", "dose rate") for ask in found):
         measured.add("body-weight")
-    keys = {key for name in lists if name for key in _KEYS[name]}
+    keys = {key for name in lists for key in _KEYS[name]}
     if hook == "patient-view":
         keys |= {"medicationstatements", "medicationrequests", "medicationadministrations"}
     templates = {

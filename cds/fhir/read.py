@@ -6,7 +6,7 @@ Nothing here raises on odd input: what cannot be read comes back empty and is re
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from operator import itemgetter
 from typing import Any
 
@@ -17,6 +17,8 @@ MOST = 600
 """Characters that are read of any text; names and dosages are far shorter."""
 _WHOLE = itemgetter("system", "code", "display")
 _ID = re.compile(r"[A-Za-z0-9._-]{1,256}")
+_JOINED = {"enteredinerror": "entered-in-error", "onhold": "on-hold", "inprogress": "in-progress", "nottaken": "not-taken", "notdone": "not-done"}
+"""Codes of FHIR as some EHRs write them, in one word."""
 
 
 def text(value: object) -> str:
@@ -34,7 +36,7 @@ def listed(value: object) -> list[dict[str, Any]]:
 
 
 def concept(value: object) -> Concept:
-    """The codings (system, code, display) and the text of a CodeableConcept, a list of them, a Coding or plain text."""
+    """The codings (system, code, display) and the text of a CodeableConcept (or R5 CodeableReference), a list of them, a Coding or text."""
     if type(value) is dict:
         codings, said = value.get("coding"), value.get("text")
         if type(codings) is list and (said is None or type(said) is str):
@@ -60,6 +62,8 @@ def _codings(codings: list[Any]) -> tuple[Coding, ...]:
 
 def _odd_concept(value: dict[str, Any]) -> Concept:
     codings = value.get("coding")
+    if codings is None and type(value.get("concept")) is dict:
+        return concept(value["concept"])
     if type(codings) is dict:
         codings = [codings]
     elif type(codings) is not list:
@@ -75,16 +79,27 @@ def _coding(one: dict[str, Any]) -> Coding:
 
 
 def codes(value: object) -> set[str]:
-    """The bare codes (and plain text) of a status-like concept, lower case."""
+    """The bare codes and the text of a status-like concept, as FHIR spells codes."""
     if value is None:
         return set()
+    if type(value) is list:
+        return set().union(*map(codes, value))
     codings, said = concept(value)
-    return {code.lower() for _, code, _ in codings if code} or ({said.lower()} if said else set())
+    return {plain for _, code, _ in codings if (plain := _spelled(code))} or ({_spelled(said)} if said else set())
 
 
 def status(resource: Mapping[str, Any]) -> str:
-    """The status of a resource: lower case, blanks inside as hyphens; empty when missing."""
-    return "-".join(text(resource.get("status")).lower().split())
+    """The status of a resource as FHIR spells it: lower case, joined by hyphens; empty when missing or where there are several."""
+    value = resource.get("status")
+    if type(value) is str or type(value) is int:
+        return _spelled(text(value))
+    found = codes(value)
+    return found.pop() if len(found) == 1 else ""
+
+
+def _spelled(code: str) -> str:
+    plain = "-".join(code.lower().replace("_", " ").split())
+    return _JOINED.get(plain, plain)
 
 
 def reference(value: object) -> str:
@@ -92,6 +107,16 @@ def reference(value: object) -> str:
     if type(value) is list:
         value = value[0] if value else None
     return text(value.get("reference")) if type(value) is dict else ""
+
+
+def medication(resource: Mapping[str, Any]) -> tuple[object, object]:
+    """The concept and the Reference that say what a drug is, in the shape of R4 or R5."""
+    either, ref = resource.get("medication"), resource.get("medicationReference")
+    concept = resource.get("medicationCodeableConcept")
+    if concept is not None or ref is not None or type(either) is not dict:
+        return concept, ref
+    ref = either.get("reference")
+    return either.get("concept"), either if type(ref) is str else ref
 
 
 def tail(ref: str) -> str:
@@ -105,6 +130,13 @@ def name(resource: Mapping[str, Any]) -> str:
     if type(identity) is not str or not identity:
         return kind
     return f"{kind}/{identity}" if is_id(identity) else f"{kind}/(id unreadable)"
+
+
+def source(resource: Mapping[str, Any], fields: Iterable[str]) -> str:
+    """Who an entry comes from: the first of some references, else the system that `meta.source` names; empty where it does not say."""
+    meta = resource.get("meta")
+    return next((ref for ref in (reference(resource.get(field)) for field in fields) if ref),
+                text(meta.get("source")).partition("#")[0] if type(meta) is dict else "")
 
 
 def is_id(identity: str) -> bool:

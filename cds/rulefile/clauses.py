@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from cds.quantities import Quantity, quantity
-from cds.rulefile.language import CHOICES, EXTRA_WORDS, GROUPS, RESULTS, ROUTES, VERBS, Verb
+from cds.rulefile.language import CHOICES, CONTRADICTED, EXTRA_WORDS, GROUPS, RESULTS, ROUTES, VERBS, Verb
 from cds.rulefile.problems import Place, Problem, did_you_mean
 from cds.rulefile.rule import Ask, Clause, Comparison, Exempt, Group, Operand, Question, Setting
 from cds.rulefile.source import Node
@@ -16,6 +16,8 @@ _PHRASE = re.compile(r"(above|below|at least|at most) (.+)")
 _HOW = "Write `above`, `below`, `at least` or `at most`, then an amount or the name of a setting."
 COMPARED = {"taking_classes": ("at_least",), "taking": ("daily_dose",), "measured": ("is",), "changed": ("by",)}
 """The words of a verb that take a comparison and not a bare amount."""
+TERMS = {"not_ended_by": "condition", "not_refuted_by": "measurement", "without_diagnosis": "condition", "about": ""}
+"""The words that take a list of terms, with the kind of terms; of `about` the list says which."""
 
 
 @dataclass(slots=True)
@@ -155,10 +157,10 @@ def _word(verb: str, word: str, shape: Verb, node: Node, reader: Reader) -> Oper
         return _choice(value, ("true",), reader)
     if word in ("if_absent", "if_cut_off"):
         return _choice(value, ("no",), reader)
-    if word in ("not_ended_by", "not_refuted_by"):
-        kind = "condition" if word == "not_ended_by" else "measurement"
+    if word in TERMS:
+        kind = TERMS[word] or CONTRADICTED.get(node.mapping[verb].text, "condition")
         names = tuple(_term(child, kind, reader) or "" for child in value.items) or _no_terms(value, reader)
-        return names if names and all(names) and (kind == "condition" or all([_tells_results(child, reader) for child in value.items])) else None
+        return names if names and all(names) and (word != "not_refuted_by" or all([_tells_results(child, reader) for child in value.items])) else None
     if word == "is" and value.text in RESULTS:
         return value.text if _tells_results(node.mapping[verb], reader) else None
     if word in ("at_least", "at_most"):

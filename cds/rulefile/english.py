@@ -16,6 +16,8 @@ Says = Mapping[str, str]
 GROUPS = {"all": "all of these:", "any": "any of these:", "none": "none of these:"}
 """How the bullet over a group reads."""
 COUNTS_IN_FULL = "A drug on hold, or known only by its exact name, counts in full"
+_LISTED = {"medications": "medication list", "conditions": "problem list", "allergies": "allergy list"}
+_WHOLE = {**_LISTED, "medications": "medication list (ketamine apart)"}
 _HOOKS = {"patient-view": "a chart is opened", "order-select": "an order is selected", "order-sign": "an order is signed"}
 
 
@@ -153,7 +155,8 @@ def _ordering(clause: Clause, says: Says) -> str:
 def _taking(clause: Clause, says: Says) -> str:
     both = " in both cases" if clause.word("or_stopped_within") is not None else ""
     return (f"the patient takes {_name(clause, says)}" + _within(clause, "or_stopped_within", " or stopped it within the last")
-            + _within(clause, "daily_dose", f",{both} with a daily dose of"))
+            + _within(clause, "daily_dose", f",{both} with a daily dose of")
+            + (f", and the problem list holds in no state {_either('without_diagnosis', clause, says)}" if clause.word("without_diagnosis") else ""))
 
 
 def _has_had(clause: Clause, says: Says) -> str:
@@ -205,6 +208,17 @@ def _left_to_the_day(clause: Clause) -> str:
     return _within(clause, "left_to_the_day_within", "; where it is missing but there is one of the last", ", it is left to the day")
 
 
+def _either(word: str, clause: Clause, says: Says) -> str:
+    return " or ".join(quoted(term, says) for term in clause.word(word) or ())
+
+
+def _updated(clause: Clause, says: Says) -> str:
+    name = _WHOLE[str(clause.head)]
+    return (f"the {name} has a dated entry" if len(clause.words) == 0 else
+            f"the newest dated entry of the {name} is" + _within(clause, "within", " of the last") + _within(clause, "longer_ago_than", " older than")
+            + (", or none is dated" if clause.word("longer_ago_than") else ""))
+
+
 def _later(clause: Clause, says: Says) -> str:
     """What takes a record back again."""
     ended, refuted = clause.word("not_ended_by") or (), clause.word("not_refuted_by") or ()
@@ -232,6 +246,11 @@ _SPOKEN = {
     "age": lambda c, s: f"the patient's age is {c.head}",
     "sex": lambda c, s: f"the patient's sex is {c.head}",
     "at": lambda c, s: f"{_HOOKS[str(c.head)]} ({c.head})",
+    "nothing_recorded": lambda c, s: (f"the {_WHOLE[str(c.head)]} is empty, and nothing says that there are none"
+                                      + (", not even a refuted entry" if c.word("not_even") else "")),
+    "list_updated": _updated,
+    "records_contradict": lambda c, s: (f"two entries of the {_LISTED[str(c.head)]} from different sources contradict each other"
+                                        + _within(c, "within", ", both of the last") + f", about {_either('about', c, s)}"),
     "finding": lambda c, s: f"the rule {c.head} is met",
     "order_dose": _dose("ordered dose"), "order_rate": _dose("ordered rate"),
     "order_duration": _dose("infusion time"),

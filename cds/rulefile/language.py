@@ -23,7 +23,8 @@ class Verb:
     """One clause word: what follows it, which other words it takes, and which chart list it reads.
 
     `head` is what follows the verb: a term of a kind, several terms, a comparison, one of some choices, or a rule.
-    `measures` gives, per word, the dimensions its amount may have, `apart` words of which only one may follow.
+    `measures` gives, per word, the dimensions its amount may have, `apart` words of which only one may follow; `of_list` marks a
+    word that is followed by the name of a list and asks about that list as a whole.
     """
 
     head: str
@@ -34,6 +35,7 @@ class Verb:
     measures: dict[str, tuple[str, ...]] = field(default_factory=dict)
     about_order: bool = False
     apart: tuple[str, ...] = ()
+    of_list: bool = False
 
 
 RESULTS = ("positive", "negative")
@@ -42,11 +44,15 @@ NOT_READABLE, WITHOUT_STRENGTH = "not readable", "in mL without strength"
 
 LATER = ("not_ended_by", "not_refuted_by", "refuted_after")
 """What may follow a record and take it back: a later problem, or a later negative result."""
-READS_TOO = {"not_ended_by": "conditions", "not_refuted_by": "observations"}
+READS_TOO = {"not_ended_by": "conditions", "not_refuted_by": "observations", "without_diagnosis": "conditions"}
+WHOLE_LISTS = ("medications", "conditions", "allergies")
+"""Lists that can be asked about as a whole."""
+CONTRADICTED = {"conditions": "condition", "medications": "medication"}
+"""Lists whose entries may contradict each other, with the kind of terms `about` names for them."""
 
 VERBS: dict[str, Verb] = {
     "ordering": Verb("medication", words=("by_route", "for"), about_order=True),
-    "taking": Verb("medication", "medications", ("or_stopped_within", "daily_dose"),
+    "taking": Verb("medication", "medications", ("or_stopped_within", "daily_dose", "without_diagnosis"),
                    measures={"or_stopped_within": ("time",), "daily_dose": ("mass",)}),
     "taking_classes": Verb("medications", "medications", ("at_least",), ("at_least",), measures={"at_least": ("count",)}),
     "has": Verb("condition", "conditions", ("began_within", "not_in_remission", *LATER), measures={"began_within": ("time",), "refuted_after": ("time",)}),
@@ -76,9 +82,14 @@ VERBS: dict[str, Verb] = {
                            about_order=True),
     "order_strength": Verb("comparison", words=("if_absent", "because"), measures={"order_strength": ("concentration",)},
                            about_order=True),
+    "nothing_recorded": Verb("choice", words=("not_even",), choices=WHOLE_LISTS, of_list=True),
+    "list_updated": Verb("choice", words=("within", "longer_ago_than"), choices=WHOLE_LISTS,
+                         measures={"within": ("time",), "longer_ago_than": ("time",)}, apart=("within", "longer_ago_than"), of_list=True),
+    "records_contradict": Verb("choice", words=("about", "within"), needs=("about",), choices=tuple(CONTRADICTED), measures={"within": ("time",)},
+                               of_list=True),
     "finding": Verb("rule"),
 }
 CHOICES = {"recorded_as": ("allergy", "intolerance", "over", NOT_STATED), "criticality": ("high",),
-           "seriousness": ("serious", "non-serious", NOT_STATED)}
+           "seriousness": ("serious", "non-serious", NOT_STATED), "not_even": ("refuted",)}
 """Further words that take one of a few choices."""
 EXTRA_WORDS = ("unless", "because")

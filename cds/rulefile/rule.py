@@ -7,6 +7,7 @@ from datetime import date
 from fractions import Fraction
 
 from cds.quantities import Quantity
+from cds.rulefile.language import READS_TOO, VERBS
 from cds.rulefile.source import Node
 
 
@@ -62,6 +63,13 @@ class Clause:
     def word(self, name: str) -> Operand | None:
         """The operand of a further word, or None when the clause does not use it."""
         return self._words.get(name)
+
+
+def lists_of(clause: Clause) -> frozenset[str]:
+    """The lists of a chart that a clause reads."""
+    shape = VERBS[clause.verb]
+    found = {str(clause.head) if shape.of_list else shape.reads, *(READS_TOO.get(word, "") for word, _ in clause.words)}
+    return frozenset(found - {""})
 
 
 @dataclass(frozen=True, slots=True)

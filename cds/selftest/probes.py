@@ -16,10 +16,11 @@ from cds.selftest.patients import EMPTY, HAZARDS, NONE, Document, request
 
 AGAIN, UNKNOWN_MEMBERS, SHORT, NULLS, NULL_PREFETCH = "again", "unknown members", "optional left out", "optional null", "prefetch null"
 MALFORMED, NOT_AN_OBJECT, NO_CONTEXT, NO_HOOK, OTHER_HOOK = "malformed JSON", "not an object", "no context", "no hook", "hook of another service"
+FHIR_ACCESS, TOKEN = "FHIR server and token", "selftest-token-3b9e"
 GET, TEXT, UNKNOWN_SERVICE, TOO_LARGE, PREFLIGHT, BROWSER = "GET", "text/plain", "unknown service", "too large", "preflight", "from a browser"
 OVERRIDDEN, REPEATED, ACCEPTED, BATCH = "feedback overridden", "feedback repeated", "feedback accepted", "feedback batch"
 BAD_FEEDBACK, NO_FEEDBACK = "feedback malformed", "feedback without entries"
-RIGHT = (HAZARDS, EMPTY, NONE, AGAIN, UNKNOWN_MEMBERS, SHORT, NULLS, NULL_PREFETCH, BROWSER)
+RIGHT = (HAZARDS, EMPTY, NONE, AGAIN, UNKNOWN_MEMBERS, SHORT, NULLS, NULL_PREFETCH, BROWSER, FHIR_ACCESS)
 WRONG = (MALFORMED, NOT_AN_OBJECT, NO_CONTEXT, NO_HOOK, OTHER_HOOK, GET, TEXT, UNKNOWN_SERVICE, TOO_LARGE, BAD_FEEDBACK, NO_FEEDBACK)
 _ANNOUNCED = 64 * 1024 * 1024
 _JSON = {"Content-Type": "application/json"}
@@ -80,6 +81,8 @@ def _right(service: Mapping[str, Any], origin: str, now: datetime) -> Iterator[P
     nulls = {"fhirServer": None, "fhirAuthorization": None, "extension": None}
     yield posted(NULLS, asked(HAZARDS) | nulls | {"context": {"encounterId": None} | context})
     yield posted(NULL_PREFETCH, full | {"hookInstance": clock.new_identifier(), "prefetch": dict.fromkeys(full.get("prefetch", {"selftest": None}))})
+    granted = {"access_token": TOKEN, "token_type": "Bearer", "expires_in": 300, "scope": "patient/*.read", "subject": "selftest"}
+    yield posted(FHIR_ACCESS, asked(HAZARDS) | {"fhirServer": "https://fhir.selftest.invalid/r4", "fhirAuthorization": granted})
     yield posted(BROWSER, asked(HAZARDS), {"Origin": origin})
     yield Probe(str(service.get("id")), PREFLIGHT, "OPTIONS", _path(service), headers={
         "Origin": origin, "Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,content-type"})

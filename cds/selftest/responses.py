@@ -9,7 +9,7 @@ from typing import Any
 from cds.selftest import promises
 from cds.selftest.form import each
 from cds.selftest.patients import EMPTY, HAZARDS, NONE
-from cds.selftest.probes import AGAIN, NULL_PREFETCH, NULLS, RIGHT, SHORT, UNKNOWN_MEMBERS
+from cds.selftest.probes import AGAIN, FHIR_ACCESS, NULL_PREFETCH, NULLS, RIGHT, SHORT, TOKEN, UNKNOWN_MEMBERS
 from cds.selftest.seen import SHALL, SHOULD, Check, NotTried, Seen
 
 _USUAL, _MOST = 0.5, 5.0
@@ -108,6 +108,12 @@ def _nulls_in_prefetch(seen: Seen) -> Iterator[str]:
             yield f"{probe.service}: {answer} where every prefetch value is null"
 
 
+def _secret(seen: Seen) -> Iterator[str]:
+    for probe, answer in _asked(seen, FHIR_ACCESS):
+        if TOKEN.encode() in answer.body:
+            yield f"{probe.service}: the answer holds the access token"
+
+
 def _quick(seen: Seen) -> Iterator[str]:
     took = [answer.seconds for _, answer in _asked(seen, HAZARDS, EMPTY, AGAIN) if answer.status == 200]
     if not took:
@@ -166,5 +172,8 @@ CHECKS = (
           _same(SHORT, NULLS, "when optional members are null instead of left out")),
     Check("null-prefetch", _ODD, SHALL, "Null for a prefetch key is answered", "the specification has clients send it where there are no data",
           _nulls_in_prefetch),
+    Check("fhir-access", _ODD, SHOULD, "A FHIR server that cannot be reached changes nothing where prefetch is complete",
+          "the advice would depend on a server that was not needed", _same(HAZARDS, FHIR_ACCESS, "with a FHIR server and an access token")),
+    Check("token-hidden", _ODD, SHALL, "No answer shows the access token", "whoever sees the answer, or its log, could read the chart", _secret),
     Check("quick", _ODD, SHOULD, "Half of the answers come within 500 ms, nine of ten within 5 s", "the clinician waits", _quick),
 )

@@ -8,13 +8,6 @@ from cds.rulefile.rule import Comparison
 
 MEDICATION, CONDITION, MEASUREMENT, PROCEDURE, REACTION = "medication", "condition", "measurement", "procedure", "reaction"
 
-RXNORM = frozenset({"http://www.nlm.nih.gov/research/umls/rxnorm", "urn:oid:2.16.840.1.113883.6.88", "2.16.840.1.113883.6.88"})
-ICD10 = frozenset({"http://hl7.org/fhir/sid/icd-10-cm", "http://hl7.org/fhir/sid/icd-10", "urn:oid:2.16.840.1.113883.6.90",
-                   "2.16.840.1.113883.6.90", "urn:oid:2.16.840.1.113883.6.3", "2.16.840.1.113883.6.3"})
-SNOMED = frozenset({"http://snomed.info/sct", "urn:oid:2.16.840.1.113883.6.96", "2.16.840.1.113883.6.96"})
-UNII = frozenset({"http://fdasis.nlm.nih.gov", "urn:oid:2.16.840.1.113883.4.9", "2.16.840.1.113883.4.9"})
-LOINC = frozenset({"http://loinc.org", "https://loinc.org", "urn:oid:2.16.840.1.113883.6.1", "2.16.840.1.113883.6.1"})
-
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from cds.terms import load
-from cds.terms.labels import told_form, told_route
-from cds.terms.model import (CONDITION, ICD10, LOINC, MEASUREMENT, MEDICATION, PROCEDURE, REACTION, RXNORM, SNOMED, UNII, Lasting, Outcome,
-                             Product, Recognised, Term)
 from cds.terms.denial import affirmed
+from cds.terms.labels import told_form, told_route
+from cds.terms.model import CONDITION, MEASUREMENT, MEDICATION, PROCEDURE, REACTION, Lasting, Outcome, Product, Recognised, Term
+from cds.terms.systems import ABSENT, ICD10, LOINC, RXNORM, SNOMED, UNII, system
 from cds.terms.words import Words, readable
 
 Coding = tuple[str, str, str]
@@ -90,12 +90,13 @@ class Recogniser:
 
     def _medication(self, codings: tuple[Coding, ...], text: str) -> Recognised:
         hits: list[tuple[Product, str]] = []
-        for system, code, _ in codings:
-            product = self._products.get(code.strip()) if system.strip() in RXNORM else self._substance(system.strip(), code.strip())
+        for spelled, code, _ in codings:
+            coded_in, code = system(spelled), code.strip()
+            product = self._products.get(code) if coded_in == RXNORM else self._substance(coded_in, code)
             if product is not None:
-                hits.append((product, "code" if code.strip() in self._ingredient_codes or system.strip() not in RXNORM else "expanded"))
-        label = readable([text, *(display for _, _, display in codings)])
-        labels = [said for said in dict.fromkeys((text, *(display for _, _, display in codings))) if said]
+                hits.append((product, "code" if code in self._ingredient_codes or coded_in != RXNORM else "expanded"))
+        labels = _labels(codings, text)
+        label = readable(labels)
         named = [self._words.find(said) for said in labels]
         each = [dict.fromkeys(one for value in found.values for one in value.split("+")) for found in named]
         by_name = dict.fromkeys(one for names in each for one in names)
@@ -114,28 +115,28 @@ class Recogniser:
         return Recognised(terms, tuple(ingredients or by_name), first.route, first.form or told_form(label), first.strength,
                           label or " + ".join(ingredients), exact, bool(hits or label), conflict=conflict)
 
-    def _substance(self, system: str, code: str) -> Product | None:
+    def _substance(self, coded_in: str, code: str) -> Product | None:
         """The ingredients a SNOMED CT or UNII code of a substance stands for, as allergy lists name them."""
-        table = self._snomed[MEDICATION] if system in SNOMED else self._unii if system in UNII else {}
+        table = self._snomed[MEDICATION] if coded_in == SNOMED else self._unii if coded_in == UNII else {}
         found = dict.fromkeys(one for name in table.get(code, ()) for one in self._terms[name].ingredients)
         return Product(tuple(found), "", "", "") if found else None
 
     def procedure(self, codings: tuple[Coding, ...], text: str) -> Recognised:
         """What a procedure is: SNOMED CT by code, else by name."""
         terms: dict[str, str] = {}
-        for system, code, _ in codings:
-            for name in self._snomed[PROCEDURE].get(code.strip(), ()) if system.replace(" ", "") in SNOMED else ():
+        for spelled, code, _ in codings:
+            for name in self._snomed[PROCEDURE].get(code.strip(), ()) if system(spelled) == SNOMED else ():
                 self._raise(terms, name, "code")
-        labels = [said for said in dict.fromkeys((text, *(display for _, _, display in codings))) if said]
+        labels = _labels(codings, text)
         if not terms:
             for name in (name for said in labels for name in self._kind_words[PROCEDURE].find(said).values):
                 self._raise(terms, name, "text")
         label = readable(labels)
-        return Recognised(terms, name=label or next((code for _, code, _ in codings if code), ""), named=bool(label or codings))
+        return Recognised(terms, name=label or next((code for _, code, _ in codings if code), ""), named=bool(label) or any(system(spelled) != ABSENT for spelled, _, _ in codings))
 
     def reaction(self, codings: tuple[Coding, ...], text: str) -> frozenset[str]:
         """The terms the manifestation of an allergy or an adverse event belongs to: SNOMED CT by code, and by name."""
-        by_code = [name for system, code, _ in codings if system.replace(" ", "") in SNOMED
+        by_code = [name for spelled, code, _ in codings if system(spelled) == SNOMED
                    for name in self._snomed[REACTION].get(code.strip(), ())]
         by_name = [name for said in (text, *(display for _, _, display in codings)) for name in self._kind_words[REACTION].find(said).values]
         return frozenset(above for name in (*by_code, *by_name) for above in self._above[name])
@@ -165,9 +166,9 @@ class Recogniser:
         acute: set[str] = set()
         settled = says_little = history = False
         past: list[bool] = []
-        for system, code, _ in codings:
-            system = system.replace(" ", "")
-            if system in ICD10:
+        for spelled, code, _ in codings:
+            coded_in = system(spelled)
+            if coded_in == ICD10:
                 plain = load.undotted(code)
                 settled = settled or (_ICD_CODE.fullmatch(plain) is not None and plain not in self._icd_by_name)
                 says_little = says_little or plain in self._icd_by_name
@@ -177,17 +178,18 @@ class Recogniser:
                     if name not in excepted:
                         self._raise(terms, name, "code")
                 acute.update(_prefixed(self._icd_acute, plain))
-            elif system in SNOMED:
+            elif coded_in == SNOMED:
                 for name in self._snomed[CONDITION].get(code.strip(), ()):
                     self._raise(terms, name, "code")
-        label = readable([text, *(display for _, _, display in codings)])
+        labels = _labels(codings, text)
+        label = readable(labels)
         if not settled and (says_little or not terms):
-            for said in dict.fromkeys((text, *(display for _, _, display in codings))):
+            for said in labels:
                 for one in affirmed(said, self._condition_words):
                     self._raise(terms, one.value, "text")
                     past.append(one.past)
             history = history or (bool(past) and all(past))
-        known_system = any(code and system.replace(" ", "") in ICD10 | SNOMED for system, code, _ in codings)
+        known_system = any(code and system(spelled) in (ICD10, SNOMED) for spelled, code, _ in codings)
         return Recognised(terms, name=label or next((code for _, code, _ in codings if code), ""), named=bool(label) or known_system,
                           history=history, acute=frozenset(acute), lasts=self._lasts(terms, codings))
 
@@ -216,8 +218,8 @@ class Recogniser:
 
     def _measurement(self, codings: tuple[Coding, ...], text: str) -> tuple[str, ...]:
         coded = False
-        for system, code, _ in codings:
-            if system.strip() in LOINC:
+        for spelled, code, _ in codings:
+            if system(spelled) == LOINC:
                 coded = True
                 if code.strip() in self._loinc:
                     return tuple(name for direct in self._loinc[code.strip()] for name in self._above[direct])
@@ -228,6 +230,11 @@ class Recogniser:
             if direct:
                 return self._above[direct]
         return ()
+
+
+def _labels(codings: tuple[Coding, ...], text: str) -> list[str]:
+    """The text and the displays that say what an entry is, each once; not those that say why there is no code."""
+    return [said for said in dict.fromkeys((text, *(shown for spelled, _, shown in codings if not shown or system(spelled) != ABSENT))) if said]
 
 
 def _including(terms: Mapping[str, Term]) -> dict[str, tuple[str, ...]]:

@@ -10,6 +10,11 @@ from dataclasses import dataclass
 _TOKEN = re.compile(r"[a-z0-9µ%]+")
 _ASIDE = re.compile(r"\(\s*for patients[^)]*\)?|\bwithout\s+[\w-]+|['\u2019]s\b", re.I)
 _POSSESSIVE = re.compile(r"['\u2019]s\b", re.I)
+_PUNCTUATION = re.compile(r"[\W_]+")
+_NAMELESS = frozenset({"unknown", "unknown drug", "unknown medication", "unknown problem", "unknown diagnosis", "not specified", "unspecified",
+                       "not recorded", "not available", "see comment", "see comments", "see note", "see notes", "null", "undefined",
+                       "no description", "no description available", "no display", "object object"})
+"""What order entry and interfaces write in place of a name, so that an entry is not taken for one that was read."""
 _FILLER = frozenset("""mg g mcg ug µg ml l meq unit units hr hour hours hcl hydrochloride sodium er xr sr cr la ir xl cd
  extended immediate sustained controlled release tablet tablets tab tabs capsule capsules cap caps oral solution soln suspension
  injection injectable inj ij iv im po by mouth intravenous intramuscular vial ampule ampoule syringe elixir liquid syrup
@@ -73,8 +78,8 @@ class Words:
 
 
 def readable(texts: Iterable[str]) -> str:
-    """The first text with at least two letters in a row, or an empty text."""
+    """The first text with at least two letters in a row that names something, or an empty text."""
     for text in texts:
-        if re.search(r"[^\W\d_]{2}", text):
+        if re.search(r"[^\W\d_]{2}", text) and _PUNCTUATION.sub(" ", text).casefold().strip() not in _NAMELESS:
             return text.strip()
     return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -162,5 +163,12 @@ class Service:
 def unexpected(error: Exception, what: str = "the request could not be evaluated; nothing was checked") -> Reply:
     """The last resort: nothing of the request is repeated, a number ties the answer to the log."""
     number = clock.new_identifier()
-    LOG.error("unexpected failure %s: %s", number, type(error).__name__, exc_info=error)
+    LOG.error("unexpected failure %s: %s", number, _places(error))
     return reply(outcome("exception", f"{what}. Failure {number} is in the service's log"), 500)
+
+
+def _places(error: BaseException) -> str:
+    """Where a failure came from: types and places only, for a message may hold what stands in a chart."""
+    came_from = error.__cause__ or error.__context__
+    before = f"{_places(came_from)}\nwhich led to " if came_from is not None else ""
+    return f"{before}{type(error).__name__}\n{''.join(traceback.format_tb(error.__traceback__))}".rstrip()
