@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -46,6 +46,8 @@ class Rulebook:
     idle: tuple[Rule, ...]
     unsound: tuple[Example, ...] = ()
     site: Site | None = None
+    lines: dict[tuple[str, tuple[str, ...]], str] = field(init=False, default_factory=dict, compare=False, repr=False)
+    """What cards say of the evidence of a rule, worded once, by the rule and by the sources that come first."""
 
     @property
     def switched_off(self) -> tuple[Rule, ...]:

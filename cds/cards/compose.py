@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from cds.cards import detail
@@ -127,8 +128,12 @@ def _topic(group: Sequence[Finding]) -> dict[str, str]:
         return {"system": TOPICS, "code": rule.topic, "display": rule.title}
     if not rules:
         return {"system": TOPICS, "code": "notchecked", "display": "Not checked"}
-    digest = hashlib.sha256("\n".join(rules).encode()).hexdigest()[:16]
-    return {"system": TOPICS, "code": f"set{digest}", "display": ", ".join(rules)}
+    return {"system": TOPICS, "code": _set_code("\n".join(rules)), "display": ", ".join(rules)}
+
+
+@lru_cache(maxsize=1024)
+def _set_code(rules: str) -> str:
+    return f"set{hashlib.sha256(rules.encode()).hexdigest()[:16]}"
 
 
 def finding(one: Finding) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from cds.cards.text import inline, markdown, reference
 from cds.engine.answers import Because, Missing
 from cds.facts.model import LISTS, Order, Unreadable
 from cds.rulebook import Rulebook
-from cds.rulefile.rule import Rule
+from cds.rulefile.rule import Citation, Rule
 
 CLOSING = "Supports and does not replace clinical judgement."
 _MOST_RECORDS = 6
@@ -83,7 +83,13 @@ def _from(record: Because) -> str:
 
 def _evidence(one: Finding, rulebook: Rulebook) -> str:
     assert one.message is not None
-    cited = one.verdict.rule.cited(one.message)[:3]
+    key = one.verdict.rule.id, one.message.cites
+    if key not in rulebook.lines:
+        rulebook.lines[key] = _worded(one.verdict.rule.cited(one.message)[:3], rulebook)
+    return rulebook.lines[key]
+
+
+def _worded(cited: Iterable[Citation], rulebook: Rulebook) -> str:
     return "; ".join(f"{inline(rulebook.sources[entry.source].label)} {rulebook.sources[entry.source].year}".rstrip()
                      + f", {inline(entry.at)}: {inline(entry.says, 300)} \\[{entry.strength}\\]" for entry in cited)
 

@@ -46,6 +46,7 @@ def inline(text: str, most: int = 120) -> str:
     return _INLINE.sub(r"\\\1", plain(text, most))
 
 
+@lru_cache(maxsize=4096)
 def markdown(text: str, most: int = 120) -> str:
     """The same at the start of a line, where more characters have a meaning."""
     return _LEADING.sub(lambda match: (match["number"] or "") + "\\", inline(text, most))
@@ -58,6 +59,7 @@ def shortened(text: str, most: int) -> str:
     return text[:most - 1].rsplit(" ", 1)[0].rstrip(" ,;:") + "…"
 
 
+@lru_cache(maxsize=4096)
 def reference(ref: str) -> str:
     """A resource reference for people: type and id, long ids cut."""
     kind, _, identity = ref.partition("/")

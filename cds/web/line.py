@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from asyncio import TimerHandle, Transport
+from asyncio import AbstractEventLoop, TimerHandle, Transport
+from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -10,6 +11,38 @@ HEADER_SECONDS = 10.0
 MOST_BYTES = 65_536
 _LATE = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 _LARGE = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+
+class _Whole:
+    """A transport on which the head of a response waits for what follows it at once, so that both leave in one piece."""
+
+    __slots__ = ("_transport", "_loop", "_head")
+
+    def __init__(self, transport: Transport, loop: AbstractEventLoop) -> None:
+        self._transport, self._loop, self._head = transport, loop, b""
+
+    def write(self, data: bytes) -> None:
+        """Send, or keep a head until the next call, at most until the event loop goes on."""
+        if self._head:
+            data, self._head = self._head + data, b""
+        elif data.startswith(b"HTTP/1.1 "):
+            self._head = data
+            self._loop.call_soon(self._flush)
+            return
+        self._transport.write(data)
+
+    def close(self) -> None:
+        """Send what waits, and close."""
+        self._flush()
+        self._transport.close()
+
+    def _flush(self) -> None:
+        if self._head:
+            data, self._head = self._head, b""
+            self._transport.write(data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 class Line(HttpToolsProtocol):
@@ -21,7 +54,7 @@ class Line(HttpToolsProtocol):
 
     def connection_made(self, transport: Transport) -> None:  # type: ignore[override]
         """A client that connects has to ask something soon."""
-        super().connection_made(transport)
+        super().connection_made(_Whole(transport, self.loop))  # type: ignore[arg-type]
         self._limit = self.loop.call_later(HEADER_SECONDS, self._give_up, _LATE)
 
     def connection_lost(self, exc: Exception | None) -> None:
