@@ -93,7 +93,7 @@ def test_a_card_does_not_call_active_what_its_text_puts_in_the_past():
 
 def test_a_drug_that_counts_by_code_and_by_name_stands_once_on_the_card():
     drug = {"resourceType": "MedicationStatement", "id": "m", "status": "active", "effectivePeriod": {"start": "2026-06-01"},
-            "medicationCodeableConcept": {"coding": [{"system": RXNORM, "code": "7052"}], "text": "morphine ER"}}
+            "dateAsserted": "2026-06-15", "medicationCodeableConcept": {"coding": [{"system": RXNORM, "code": "7052"}], "text": "morphine ER"}}
     other = {**drug, "id": "n", "medicationCodeableConcept": {"coding": [{"system": RXNORM, "code": "187832"}], "text": "pregabalin"}}
     asked = request({"hook": "order-sign", "hookInstance": "x", "context": {"patientId": "p1", "draftOrders": bundle(order())},
                      "prefetch": {"medicationstatements": bundle(drug, other)}})

@@ -19,6 +19,7 @@ from misbehaving import OUTCOME, Document, searchset, serving
 from service import asked, drug, measured, of, theophylline
 
 from cds.fhir.bundles import TYPES
+from cds.fhir.fetch import CALLS
 from cds.fhir.queries import searches
 
 DEADLINE = 2500
@@ -160,7 +161,7 @@ def asking(cell: Cell, servers: dict[Manner, Any], deadline: int) -> Fetched:
 def waited(servers: dict[Manner, Any]) -> dict[Cell, Fetched]:
     """All cells in which the deadline passes, asked at the same time."""
     cells = [cell for cell in (*BY_SHAPE, *BY_LIST) if cell[2] in TIMED]
-    with ThreadPoolExecutor(len(cells)) as threads:
+    with ThreadPoolExecutor(min(len(cells), CALLS // len(NAMES))) as threads:
         return dict(zip(cells, threads.map(lambda cell: asking(cell, servers, DEADLINE), cells)))
 
 

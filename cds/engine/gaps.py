@@ -12,7 +12,8 @@ from cds.facts.model import LISTS, PatientFacts
 
 _ORDERING = ("order-select", "order-sign")
 _REQUIRED = ("medications", "conditions", "observations", "allergies", "patient")
-"""Lists without which no answer is whole; others are told where a rule was kept from an answer."""
+_WHERE_OFFERED = ("adverse-events",)
+"""Lists that few EHRs have: not to be sent says nothing, to fail is told as information."""
 
 
 def gaps(facts: PatientFacts, lists: Collection[str]) -> tuple[Missing, ...]:
@@ -21,10 +22,14 @@ def gaps(facts: PatientFacts, lists: Collection[str]) -> tuple[Missing, ...]:
 
 
 def _unanswered(facts: PatientFacts, lists: Collection[str]) -> Iterator[Missing]:
-    for name in _REQUIRED:
+    for name in (*_REQUIRED, *_WHERE_OFFERED):
         state = facts.lists.get(name)
-        if name in lists and state is not None and not state.read and state.complete_since is None:
+        if name not in lists or state is None or state.read or state.complete_since is not None:
+            continue
+        if name in _REQUIRED:
             yield Missing(LISTS[name], state.reason, unreadable=True)
+        elif state.asked:
+            yield Missing(LISTS[name], state.reason)
 
 
 def _unrecorded(facts: PatientFacts, lists: Collection[str]) -> Iterator[Missing]:
