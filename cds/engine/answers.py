@@ -80,14 +80,20 @@ def without_a_hit(name: str, facts: PatientFacts) -> Answer:
     return found
 
 
+def not_read(name: str, facts: PatientFacts) -> Missing | None:
+    """Why a list was not read; None where it was."""
+    state = facts.lists.get(name)
+    if state is not None and state.read:
+        return None
+    return Missing(LISTS[name], state.reason if state else "not sent by the EHR", unreadable=True)
+
+
 def unread(name: str, facts: PatientFacts) -> list[Missing]:
     """What keeps a list from proving absence: not read, or entries that cannot be told."""
-    state = facts.lists.get(name)
-    missing = []
-    if state is None or not state.read:
-        missing.append(Missing(LISTS[name], state.reason if state else "not sent by the EHR", unreadable=True))
-    elif state.open:
-        missing.append(Missing(LISTS[name], state.open))
+    failed = not_read(name, facts)
+    missing = [] if failed is None else [failed]
+    if failed is None and facts.lists[name].open:
+        missing.append(Missing(LISTS[name], facts.lists[name].open))
     if name == "medications" and facts.unclassified:
         count = len(facts.unclassified)
         what = "1 medication" if count == 1 else f"{count} medications"

@@ -5,7 +5,7 @@ Entries that cannot be told are entries all the same; a list that was not read c
 
 from __future__ import annotations
 
-from cds.engine.answers import FLAT_NO, FLAT_YES, Answer, Because, Missing
+from cds.engine.answers import FLAT_NO, FLAT_YES, Answer, Because, Missing, not_read
 from cds.engine.formula import SOFT, UNKNOWN, YES
 from cds.facts.model import LISTS, PatientFacts, Recorded
 from cds.intervals import Within
@@ -47,7 +47,5 @@ def _whole(clause: Clause, facts: PatientFacts) -> tuple[str, Recorded]:
 
 
 def _unread(name: str, facts: PatientFacts) -> Answer | None:
-    state = facts.lists.get(name)
-    if state is not None and state.read:
-        return None
-    return Answer(UNKNOWN, (), (Missing(LISTS[name], state.reason if state else "not sent by the EHR", unreadable=True),))
+    missing = not_read(name, facts)
+    return Answer(UNKNOWN, (), (missing,)) if missing is not None else None
