@@ -17,6 +17,7 @@ import uvicorn
 from rich.console import Console
 from rich.markup import escape
 
+from cds.completion import SHARE
 from cds.examples.run import prove
 from cds.pipeline import Ready
 from cds.settings import SettingRefused, Settings, to_environment
@@ -113,7 +114,7 @@ def _announce(settings: Settings, ready: Ready, store: str) -> None:
     if settings.as_of:
         console.print(f"Judging as of {settings.as_of.isoformat()}, not by the clock.")
     for base in settings.fhir_bases:
-        console.print(f"What prefetch leaves out is fetched from {base}, within {settings.deadline * 8 // 10} ms.", markup=False)
+        console.print(f"What prefetch leaves out is fetched from {base}, within {int(settings.deadline * SHARE)} ms.", markup=False)
     console.print("Unauthenticated calls are accepted because this is a loopback address.")
     console.print(f"Discovery: [bold]{base}[/]")
     console.print("Try it (ketamine and theophylline ordered together):")
